@@ -1,0 +1,155 @@
+package people
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/musterhq/muster/domain/campaign"
+	"github.com/musterhq/muster/internal/errs"
+	"github.com/musterhq/muster/store"
+)
+
+// Person is one human in one campaign, in OSDI's words where it has them. Only
+// this document links the human to the account under which ledger, boards and
+// feeds know them.
+type Person struct {
+	store.Meta    `bson:",inline"`
+	store.Effects `bson:",inline"`
+
+	GivenName       string          `bson:"given_name,omitempty"`
+	FamilyName      string          `bson:"family_name,omitempty"`
+	EmailAddresses  []EmailAddress  `bson:"email_addresses,omitempty"`
+	PhoneNumbers    []PhoneNumber   `bson:"phone_numbers,omitempty"`
+	PostalAddresses []PostalAddress `bson:"postal_addresses,omitempty"`
+	LanguagesSpoken []string        `bson:"languages_spoken,omitempty"` // BCP 47
+	// YearOfBirth is 0 where the person never gave one; asked for where the
+	// campaign has a minimum age.
+	YearOfBirth int `bson:"year_of_birth,omitempty"`
+
+	// DisplayName is shown to others only while NameShown is set; see PublicName.
+	DisplayName string `bson:"display_name,omitempty"`
+	NameShown   bool   `bson:"name_shown,omitempty"`
+	Hidden      bool   `bson:"hidden,omitempty"`    // on no people's board, under no name
+	TimeZone    string `bson:"time_zone,omitempty"` // IANA; "" is the campaign's
+
+	Account string   `bson:"account"`
+	Team    string   `bson:"team,omitempty"`   // "" for an admin who never gave a postcode
+	Region  string   `bson:"region,omitempty"` // leaf
+	Within  []string `bson:"within,omitempty"` // the region and all above it, root first
+
+	Grants []campaign.Grant `bson:"grants"`
+	// Leaving marks an admin whose role is being taken away; see PutRoles.
+	Leaving []string `bson:"leaving,omitempty"`
+	// Consents is the record of every grant and withdrawal, oldest first. It
+	// is only ever appended to.
+	Consents  []Consent `bson:"consents,omitempty"`
+	CreatedAt time.Time `bson:"created_at"`
+}
+
+// EmailAddress is one address, in the form NormaliseEmail gives.
+type EmailAddress struct {
+	Address string `bson:"address"`
+	Primary bool   `bson:"primary,omitempty"`
+}
+
+// PhoneNumber is one number.
+type PhoneNumber struct {
+	Number  string `bson:"number"`
+	Primary bool   `bson:"primary,omitempty"`
+}
+
+// PostalAddress is where somebody lives, as far as they said.
+type PostalAddress struct {
+	PostalCode string `bson:"postal_code"`
+	Primary    bool   `bson:"primary,omitempty"`
+}
+
+var personSchema = store.Schema{
+	Name: "people",
+	Indexes: []store.Index{
+		{Name: "account", Equal: []string{"account"}},
+		{Name: "within", Equal: []string{"within"}, Each: "within"},
+		{Name: "role", Equal: []string{"grants.role"}, Each: "grants.role"},
+		{Name: "created", Order: "created_at"},
+		store.EffectsIndex,
+	},
+}
+
+// LogValue keeps everything but the id out of logs.
+func (p *Person) LogValue() slog.Value { return slog.StringValue(p.ID) }
+
+// Email is the person's primary address, "" without one.
+func (p *Person) Email() string {
+	for _, e := range p.EmailAddresses {
+		if e.Primary {
+			return e.Address
+		}
+	}
+	return ""
+}
+
+func (p *Person) phone() string {
+	for _, n := range p.PhoneNumbers {
+		if n.Primary {
+			return n.Number
+		}
+	}
+	return ""
+}
+
+// Has says whether the person holds the role, anywhere.
+func (p *Person) Has(role campaign.Role) bool { return holds(p.Grants, role) }
+
+// adultAge is the age from which a person may be named in public.
+const adultAge = 18
+
+// surely says whether somebody born in that year has reached the age by now,
+// whatever their birthday. In the year in which they turn it, it says no.
+func surely(age, yearOfBirth int, now time.Time) bool { return now.Year()-yearOfBirth > age }
+
+// PublicName is the name that others may see: the display name where the
+// person chose to show it, is not hidden and is not a minor; else the
+// pseudonym of the account.
+func (p *Person) PublicName(now time.Time) string {
+	minor := p.YearOfBirth != 0 && !surely(adultAge, p.YearOfBirth, now)
+	if p.NameShown && p.DisplayName != "" && !p.Hidden && !minor {
+		return p.DisplayName
+	}
+	return Pseudonym(p.Account)
+}
+
+// Person gives the person's document, or NotFound person_unknown.
+func (s *Service) Person(ctx context.Context, campaignID, id string) (*Person, error) {
+	p, err := s.people.Get(ctx, campaignID, id)
+	if absent(err) {
+		return nil, errs.New(errs.NotFound, "person_unknown", "There is no such person in this campaign.")
+	}
+	if err != nil {
+		return nil, storeError(err)
+	}
+	return p, nil
+}
+
+// update changes the person's document and makes the change felt on this node
+// at once.
+func (s *Service) update(ctx context.Context, campaignID, id string, decide func(*Person) error) (*Person, error) {
+	p, err := s.people.Update(ctx, campaignID, id, decide)
+	if absent(err) {
+		return nil, errs.New(errs.NotFound, "person_unknown", "There is no such person in this campaign.")
+	}
+	if err != nil {
+		return nil, storeError(err)
+	}
+	s.standings.put(p, s.clock.Now())
+	s.shown.drop(campaignID, p.Account)
+	return p, nil
+}
+
+// join asks the ledger to take the person in, once they have a team.
+func (p *Person) join(zone string) {
+	p.Add(store.Effect{
+		ID: "join/" + p.Account, Kind: EffectJoin, Due: p.CreatedAt,
+		Data: map[string]string{"account": p.Account, "team": p.Team, "region": p.Region, "time_zone": zone},
+	})
+}

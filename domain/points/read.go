@@ -1,0 +1,94 @@
+package points
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/musterhq/muster/internal/errs"
+	"github.com/musterhq/muster/store"
+)
+
+// Last is an account's last posting as the store has it, nil when there is
+// none. Errors: Unavailable ledger_unavailable.
+func (s *Service) Last(ctx context.Context, campaign, account string) (*Posting, error) {
+	p, err := s.postings.First(ctx, campaign, store.Query{Index: "account", Equal: []any{account}, Desc: true})
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, unreadable(err)
+	}
+	return p, nil
+}
+
+// Past is an entry with the posting it came in.
+type Past struct {
+	Entry
+	N          int64
+	RecordedAt time.Time
+}
+
+// Page is one page of a person's history.
+type Page struct {
+	Entries []Past // newest first; voids are entries of their own
+	Next    string // cursor of the following page, "" at the end
+}
+
+// MaxPage is the largest page of a history.
+const MaxPage = 200
+
+// History reads an account's entries, newest first: the order they were
+// recorded in, backward. cursor is "" or a page's Next; limit is 1 to MaxPage,
+// others are taken to the nearest. Entries recorded while somebody pages are
+// not seen and shift nothing. Errors: Invalid cursor_invalid; Unavailable
+// ledger_unavailable.
+func (s *Service) History(ctx context.Context, campaign, account, cursor string, limit int) (Page, error) {
+	limit = min(max(limit, 1), MaxPage)
+	q := store.Query{Index: "account", Equal: []any{account}, Desc: true, Limit: limit, Where: []store.Cond{{Field: "actions", Op: store.IsSet}}}
+	n, left, err := parseCursor(cursor)
+	if err != nil {
+		return Page{}, err
+	}
+	if cursor != "" {
+		q.To = n + 1
+	}
+	page := Page{Entries: []Past{}}
+	for p, err := range s.postings.Scan(ctx, campaign, q) {
+		if err != nil {
+			return Page{}, unreadable(err)
+		}
+		end := len(p.Actions)
+		if cursor != "" && p.N == n {
+			end = min(end, left)
+		}
+		for i := end - 1; i >= 0; i-- {
+			if len(page.Entries) == limit {
+				page.Next = fmt.Sprintf("%d.%d", p.N, i+1)
+				return page, nil
+			}
+			page.Entries = append(page.Entries, Past{Entry: p.Actions[i], N: p.N, RecordedAt: p.RecordedAt})
+		}
+	}
+	return page, nil
+}
+
+// parseCursor reads "<n>.<left>": left entries of posting n are still to come,
+// and then those of the postings before it.
+func parseCursor(cursor string) (n int64, left int, err error) {
+	if cursor == "" {
+		return 0, 0, nil
+	}
+	posting, rest, _ := strings.Cut(cursor, ".")
+	n, err = strconv.ParseInt(posting, 10, 63)
+	if err == nil {
+		left, err = strconv.Atoi(rest)
+	}
+	if err != nil || n < 1 || left < 1 || left > MaxActions {
+		return 0, 0, errs.New(errs.Invalid, "cursor_invalid", "Take the cursor from the page before, or leave it out to begin again.")
+	}
+	return n, left, nil
+}

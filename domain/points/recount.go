@@ -1,0 +1,186 @@
+package points
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Recounted is what an account's postings should have come to.
+type Recounted struct {
+	N       int64 // of the last posting, 0 without any
+	Actions int   // recorded actions; voids are not among them
+	// AllTime is in the order of State.AllTime.
+	AllTime []Share
+	// Seasons are all the account ever had, closed ones too, oldest first.
+	Seasons []SeasonShare
+	// Days are the quantities of all days, by day, then kind.
+	Days   []DayQuantity
+	Streak Streak
+}
+
+// Total is the sum over all teams.
+func (r *Recounted) Total() int64 {
+	var sum int64
+	for _, share := range r.AllTime {
+		sum += share.Points
+	}
+	return sum
+}
+
+// Season is the share of a season, nil when the account has none in it.
+func (r *Recounted) Season(id string) *SeasonShare {
+	at := slices.IndexFunc(r.Seasons, func(x SeasonShare) bool { return x.Season == id })
+	if at < 0 {
+		return nil
+	}
+	return &r.Seasons[at]
+}
+
+// Agrees says where a state differs from what was recounted, nil if nowhere.
+func (r *Recounted) Agrees(s *State) error {
+	if !slices.Equal(r.AllTime, s.AllTime) {
+		return fmt.Errorf("all-time shares are %v, recounted %v", s.AllTime, r.AllTime)
+	}
+	for _, share := range s.Seasons {
+		if want := r.Season(share.Season); want == nil || *want != share {
+			return fmt.Errorf("the share of season %s is %v, recounted %v", share.Season, share, want)
+		}
+	}
+	if s.Streak != r.Streak {
+		return fmt.Errorf("the streak is %v, recounted %v", s.Streak, r.Streak)
+	}
+	return nil
+}
+
+// Recount adds up one account's postings, given from the first in the order of
+// n, from what was done alone: kind, quantity, day and season of each action,
+// and the voids. Neither stored points nor stored states are read, except for
+// State.Home, the team and region the person came from at each posting, which
+// is written nowhere else.
+//
+// An error says what a ledger cannot hold: a gap in n, a time that goes back, an
+// id twice, a void of nothing, of a void, or of other than the whole action, a
+// rule set that is not this one, or an entry in a season the person had no
+// share of.
+func Recount(rules *RuleSet, c Calendar, postings []*Posting) (Recounted, error) {
+	count := recount{rules: rules, acts: map[string]act{}, days: map[dayKind]int64{}}
+	for i, p := range postings {
+		if err := count.posting(c, postings[:i], p); err != nil {
+			return count.Recounted, fmt.Errorf("posting %s: %w", p.ID, err)
+		}
+	}
+	count.finish()
+	return count.Recounted, nil
+}
+
+type recount struct {
+	Recounted
+	rules *RuleSet
+	acts  map[string]act
+	days  map[dayKind]int64
+}
+
+type dayKind struct{ day, kind string }
+
+type act struct {
+	Entry
+	home   Home
+	voided bool
+}
+
+func (r *recount) posting(c Calendar, before []*Posting, p *Posting) error {
+	if r.N++; p.N != r.N {
+		return fmt.Errorf("number %d where %d is due", p.N, r.N)
+	}
+	if len(before) > 0 && p.RecordedAt.Before(before[len(before)-1].RecordedAt) {
+		return fmt.Errorf("recorded at %v, before the one ahead of it", p.RecordedAt)
+	}
+	if p.Rules != r.rules.ID {
+		return fmt.Errorf("decided by rule set %q, recounted by %q", p.Rules, r.rules.ID)
+	}
+	current := c.Counts(p.RecordedAt, p.RecordedAt)
+	r.begin(current, p.State.Home)
+	for _, e := range p.Actions {
+		if err := r.entry(e, current, p.State.Home); err != nil {
+			return fmt.Errorf("entry %q: %w", e.ID, err)
+		}
+	}
+	return nil
+}
+
+// begin gives a season its share, if it has none, at home.
+func (r *recount) begin(season string, home Home) Home {
+	if share := r.Season(season); share != nil {
+		return share.Home
+	}
+	r.Seasons = append(r.Seasons, SeasonShare{Season: season, Share: Share{Home: home}})
+	if !slices.ContainsFunc(r.AllTime, func(x Share) bool { return x.Home == home }) {
+		r.AllTime = append(r.AllTime, Share{Home: home})
+	}
+	return home
+}
+
+func (r *recount) entry(e Entry, current string, home Home) error {
+	if _, twice := r.acts[e.ID]; twice {
+		return fmt.Errorf("is there twice")
+	}
+	if e.Of == "" {
+		home = r.begin(cmp.Or(e.Season, current), home)
+		if e.Quantity < 1 {
+			return fmt.Errorf("has quantity %d", e.Quantity)
+		}
+		r.Actions++
+	} else {
+		of, ok := r.acts[e.Of]
+		if !ok || of.Of != "" || of.voided || e.ID != voidID(e.Of) {
+			return fmt.Errorf("voids %q, which cannot be voided", e.Of)
+		}
+		if e.Quantity != -of.Quantity || e.Kind != of.Kind || e.Day != of.Day || e.Season != of.Season && e.Season != "" {
+			return fmt.Errorf("is not the whole of what it voids")
+		}
+		of.voided = true
+		r.acts[e.Of] = of
+		home = of.home
+	}
+	r.acts[e.ID] = act{Entry: e, home: home}
+	worth := r.move(e)
+	r.AllTime[slices.IndexFunc(r.AllTime, func(x Share) bool { return x.Home == home })].Points += worth
+	if e.Season != "" {
+		share := r.Season(e.Season)
+		if share == nil {
+			return fmt.Errorf("counts in season %s, of which there is no share", e.Season)
+		}
+		share.Points += worth
+	}
+	return nil
+}
+
+// move changes the day's quantity and answers the difference it makes.
+func (r *recount) move(e Entry) int64 {
+	kind := r.rules.Kind(e.Kind)
+	if kind == nil {
+		return 0
+	}
+	key := dayKind{e.Day, e.Kind}
+	before := r.days[key]
+	after := before + e.Quantity*kind.Weight
+	r.days[key] = after
+	return r.rules.Points(e.Kind, after) - r.rules.Points(e.Kind, before)
+}
+
+// finish puts in order what the postings left in the order of recording.
+func (r *recount) finish() {
+	slices.SortFunc(r.Seasons, func(a, b SeasonShare) int { return cmp.Compare(a.Season, b.Season) })
+	for key, quantity := range r.days {
+		if quantity != 0 {
+			r.Days = append(r.Days, DayQuantity{Day: key.day, Kind: key.kind, Quantity: quantity})
+		}
+	}
+	slices.SortFunc(r.Days, func(a, b DayQuantity) int {
+		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Kind, b.Kind))
+	})
+	for _, day := range r.Days {
+		r.Streak = r.Streak.with(day.Day)
+	}
+}

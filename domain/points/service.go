@@ -1,0 +1,214 @@
+package points
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/musterhq/muster/internal/clock"
+	"github.com/musterhq/muster/internal/errs"
+	"github.com/musterhq/muster/store"
+)
+
+// Member is what the ledger must know of a person, read from their document by
+// the caller just before the call.
+type Member struct {
+	Account string // the random id; the ledger knows no other
+	Team    string // where they belong now; counts from the next season on
+	Region  string // leaf region of the team
+	// TimeZone (IANA) decides where the person's day begins; the campaign's
+	// zone where it is empty or unknown.
+	TimeZone string
+	// Hidden is taken up by the first posting alone; later only Hide changes
+	// it, so that a stale copy of the person shows nobody.
+	Hidden bool
+}
+
+func (m *Member) home() Home { return Home{Team: m.Team, Region: m.Region} }
+
+func (m *Member) check() error {
+	if m.Account == "" || strings.Contains(m.Account, "/") || m.Team == "" || m.Region == "" {
+		return errs.New(errs.Internal, "member_incomplete", "Something went wrong on our side.")
+	}
+	return nil
+}
+
+// Config is what a Service is made of. All fields without a stated zero value
+// are required.
+type Config struct {
+	Engine store.Engine
+	Clock  clock.Clock
+	// Calendar answers the seasons of a campaign; called at every write.
+	Calendar func(ctx context.Context, campaign string) (Calendar, error)
+	// Rules decide. Zero value means V1.
+	Rules *RuleSet
+	// Remember is how many accounts' last postings are kept in memory. Zero
+	// value means 10,000 (about 2 KiB each).
+	Remember int
+}
+
+// insertWithin is how long an insert may take. Postings are swept into the
+// boards for good a minute after RecordedAt, so one may not land later.
+const insertWithin = 10 * time.Second
+
+// Service keeps the ledgers of all campaigns. It is safe for concurrent use,
+// and any number of processes may serve the same store.
+type Service struct {
+	postings *store.Collection[Posting]
+	clock    clock.Clock
+	calendar func(context.Context, string) (Calendar, error)
+	rules    *RuleSet
+	queue    *store.Queue // callers of one account take turns
+	// last holds last postings by campaign/account, as they were read or
+	// acknowledged: it may be behind the store, never ahead of it. Its
+	// postings are shared and never changed.
+	last         *lru.Cache[string, *Posting]
+	zones        *lru.Cache[string, *time.Location]
+	insertWithin time.Duration
+}
+
+// New makes a Service. It does no I/O. It panics if Remember is negative.
+func New(c Config) *Service {
+	if c.Rules == nil {
+		c.Rules = V1()
+	}
+	if c.Remember == 0 {
+		c.Remember = 10_000
+	}
+	return &Service{
+		postings: store.NewCollection[Posting](c.Engine, Schema),
+		clock:    c.Clock, calendar: c.Calendar, rules: c.Rules,
+		queue:        store.NewQueue(),
+		last:         newCache[*Posting](c.Remember),
+		zones:        newCache[*time.Location](1000),
+		insertWithin: insertWithin,
+	}
+}
+
+func newCache[V any](size int) *lru.Cache[string, V] {
+	cache, err := lru.New[string, V](size)
+	if err != nil {
+		panic(err) // a size below 1
+	}
+	return cache
+}
+
+func (s *Service) terms(ctx context.Context, campaign string, m Member) (terms, error) {
+	if err := m.check(); err != nil {
+		return terms{}, err
+	}
+	calendar, err := s.calendar(ctx, campaign)
+	if err != nil {
+		return terms{}, err
+	}
+	return terms{rules: s.rules, calendar: calendar, zone: s.zone(m.TimeZone, calendar), member: m}, nil
+}
+
+func (s *Service) zone(name string, c Calendar) *time.Location {
+	if name == "" || name == "Local" { // "Local" would be the server's
+		return c.Location()
+	}
+	if zone, ok := s.zones.Get(name); ok {
+		return zone
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		zone = c.Location()
+	} else {
+		s.zones.Add(name, zone)
+	}
+	return zone
+}
+
+// turn is one try to decide an account's next posting.
+type turn struct {
+	last *Posting // nil when there is none
+	now  time.Time
+	// seen: the try before was refused because one of its action ids is in
+	// the ledger already.
+	seen bool
+}
+
+// append is the one way into the ledger. decide makes the posting after
+// turn.last, or nil to write nothing; it may run several times, after others
+// wrote first, and its last run holds. append answers the account's last
+// posting and whether it is a new one. An outcome that is not known is
+// Unavailable; so is a ctx that ends before the turn came, with nothing written.
+func (s *Service) append(ctx context.Context, campaign, account string, decide func(turn) (*Posting, error)) (*Posting, bool, error) {
+	key := campaign + "/" + account
+	leave, err := s.queue.Enter(ctx, key)
+	if err != nil {
+		return nil, false, busy(err)
+	}
+	defer leave()
+	t, fresh := turn{}, false
+	if cached, ok := s.last.Get(key); ok {
+		t.last = cached
+	} else if t.last, err = s.reload(ctx, campaign, account); err != nil {
+		return nil, false, err
+	} else {
+		fresh = true
+	}
+	for try := 0; ; try++ {
+		t.now = s.clock.Now()
+		next, err := decide(t)
+		switch {
+		case err != nil:
+			return nil, false, err
+		case next == nil && fresh:
+			return t.last, false, nil
+		case next == nil:
+			// To write nothing is decided by what the store says now: another
+			// process may have written since the cache was filled.
+		default:
+			if err = s.insert(ctx, campaign, next); err == nil {
+				s.last.Add(key, next)
+				return next, true, nil
+			}
+			s.last.Remove(key)
+			if !errors.Is(err, store.ErrDuplicate) {
+				return nil, false, unknown(err)
+			}
+			if err = store.Pause(ctx, try); err != nil {
+				return nil, false, busy(err)
+			}
+		}
+		if t.last, err = s.reload(ctx, campaign, account); err != nil {
+			return nil, false, err
+		}
+		fresh = true
+		// Where the number was free, an action of the posting was there.
+		t.seen = next != nil && (t.last == nil || t.last.N < next.N)
+	}
+}
+
+// insert is the one place that writes a posting.
+func (s *Service) insert(ctx context.Context, campaign string, p *Posting) error {
+	ctx, cancel := context.WithTimeout(ctx, s.insertWithin)
+	defer cancel()
+	return s.postings.InsertOne(ctx, campaign, p)
+}
+
+// reload reads the last posting from the store and remembers it.
+func (s *Service) reload(ctx context.Context, campaign, account string) (*Posting, error) {
+	last, err := s.Last(ctx, campaign, account)
+	if err == nil && last != nil {
+		s.last.Add(campaign+"/"+account, last)
+	}
+	return last, err
+}
+
+func busy(cause error) error {
+	return errs.Wrap(cause, errs.Unavailable, "ledger_busy", "Nothing was saved; send the same again in a moment.").WithRetryAfter(time.Second)
+}
+
+func unknown(cause error) error {
+	return errs.Wrap(cause, errs.Unavailable, "outcome_unknown", "It is not known whether this was saved; send the same again, with the same ids.").WithRetryAfter(time.Second)
+}
+
+func unreadable(cause error) error {
+	return errs.Wrap(cause, errs.Unavailable, "ledger_unavailable", "The ledger cannot be read just now; try again in a moment.").WithRetryAfter(time.Second)
+}
