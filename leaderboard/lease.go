@@ -1,0 +1,54 @@
+package leaderboard
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// errLease: another process has the campaign.
+var errLease = errors.New("leaderboard: the lease is somebody else's")
+
+// lease is one process's claim to sweep a campaign. It keeps two from doing the
+// same work; that doing it twice does no harm is the script's business.
+type lease struct {
+	b        *Boards
+	campaign string
+	token    string
+}
+
+// hold takes the lease or prolongs it; errLease when it is not to be had.
+//
+// Script lease.lua: KEYS[1] the lease; ARGV[1] token, ARGV[2] milliseconds. It
+// returns 1 when held.
+func (l lease) hold(ctx context.Context) error {
+	held, err := l.b.lease.Run(ctx, l.b.redis, []string{leaseKey(l.campaign)}, l.token, leaseLife.Milliseconds()).Int()
+	if err != nil {
+		return unavailable(err)
+	}
+	if held == 0 {
+		return errLease
+	}
+	return nil
+}
+
+// wait holds the lease as soon as it can be had.
+func (l lease) wait(ctx context.Context) error {
+	pause := time.NewTicker(time.Second)
+	defer pause.Stop()
+	for {
+		if err := l.hold(ctx); !errors.Is(err, errLease) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-pause.C:
+		}
+	}
+}
+
+// release gives the lease back. It is a courtesy: the lease ends by itself.
+func (l lease) release(ctx context.Context) {
+	l.b.lease.Run(ctx, l.b.redis, []string{leaseKey(l.campaign)}, l.token, 0)
+}
