@@ -1,0 +1,349 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/musterhq/muster/domain/campaign"
+	"github.com/musterhq/muster/domain/season"
+	"github.com/musterhq/muster/domain/task"
+	"github.com/musterhq/muster/internal/errs"
+	"github.com/musterhq/muster/leaderboard"
+)
+
+type boardInput struct {
+	Scope
+	Board  string `path:"board" maxLength:"300" doc:"people:all, people:REGION, people:TEAM, teams:all, teams:REGION or regions:REGION (its children)." example:"regions:it.liguria"`
+	Window string `query:"window" maxLength:"16" doc:"season (the running one), all, or a season's id such as 2026-w47." default:"season"`
+	Around string `query:"around" maxLength:"200" doc:"me: the page with you, or your team or region, in the middle."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Cursor string `query:"cursor" maxLength:"64"`
+}
+
+type rowView struct {
+	Rank *int     `json:"rank" doc:"Competition rank (1, 2, 2, 4); null while the board is stale."`
+	ID   string   `json:"id"`
+	Name string   `json:"name" doc:"People are under a pseudonym unless they chose otherwise."`
+	Sum  int64    `json:"sum"`
+	Fair *float64 `json:"fair" doc:"Points a member, drawn to the mean where members are few; null for people and for units too small to compare."`
+	Me   bool     `json:"me,omitempty" doc:"You, your team or your region."`
+}
+
+type boardAnswer struct {
+	Board     string    `json:"board"`
+	Unit      string    `json:"unit" enum:"people,teams,regions"`
+	Scope     string    `json:"scope"`
+	Window    string    `json:"window"`
+	Stale     bool      `json:"stale" doc:"The board is catching up: no ranks."`
+	Closed    bool      `json:"closed" doc:"The season is over; this never changes."`
+	Total     int       `json:"total"`
+	Rows      []rowView `json:"rows"`
+	Next      string    `json:"next_cursor"`
+	UpdatedAt Time      `json:"updated_at"`
+}
+
+type sideView struct {
+	ID   string   `json:"id"`
+	Name string   `json:"name"`
+	Sum  int64    `json:"sum"`
+	Fair *float64 `json:"fair"`
+}
+
+type duelView struct {
+	ID     string   `json:"id"`
+	Scope  string   `json:"scope" doc:"The region whose children fight it out."`
+	Left   sideView `json:"left"`
+	Right  sideView `json:"right"`
+	Leader string   `json:"leader" enum:"left,right,tie"`
+}
+
+type duelsInput struct {
+	Scope
+	Region string `query:"region" maxLength:"200" doc:"Pair the children of this region; absent: of the root."`
+}
+
+type duelsAnswer struct {
+	Season string     `json:"season"`
+	Final  bool       `json:"final" doc:"Pairs hold to the season's end."`
+	Stale  bool       `json:"stale"`
+	Duels  []duelView `json:"duels"`
+}
+
+type seasonView struct {
+	ID       string `json:"id"`
+	StartsAt Time   `json:"starts_at"`
+	EndsAt   Time   `json:"ends_at"`
+	ClosesAt Time   `json:"closes_at" doc:"From here on it never changes."`
+	State    string `json:"state" enum:"running,closing,closed"`
+}
+
+type seasonsAnswer struct {
+	Seasons []seasonView `json:"seasons" doc:"Newest first."`
+}
+
+func (a *API) boards() {
+	add(a, call{method: http.MethodGet, path: "/boards/{board}", id: "get-board", tag: "compare", summary: "A page of a board", allow: viewers}, a.board)
+	add(a, call{method: http.MethodGet, path: "/duels", id: "list-duels", tag: "compare", summary: "The duels of the season", allow: viewers}, a.duels)
+	add(a, call{method: http.MethodGet, path: "/seasons", id: "list-seasons", tag: "compare", summary: "The seasons so far", allow: viewers}, a.seasons)
+}
+
+func (a *API) board(ctx context.Context, in *boardInput) (*body[boardAnswer], error) {
+	mine, err := a.mine(ctx, in.Board)
+	if err != nil {
+		return nil, err
+	}
+	if unit, _, _ := strings.Cut(in.Board, ":"); unit == string(leaderboard.People) && !callerOf(ctx).Has(campaign.Supporter) && callerOf(ctx).Has(campaign.Display) {
+		return nil, errs.New(errs.Forbidden, "aggregates_only", "A wall screen shows teams and regions, not people.")
+	}
+	request := leaderboard.PageRequest{Board: in.Board, Window: in.Window, Limit: in.Limit, Cursor: in.Cursor}
+	switch in.Around {
+	case "":
+	case "me":
+		if mine == "" {
+			return nil, errs.New(errs.Invalid, "around_nobody", "You are not on this board. Leave around out.")
+		}
+		request.Around = mine
+	default:
+		return nil, errs.New(errs.Invalid, "around_invalid", "around takes me only.")
+	}
+	page, err := a.parts.Boards.Page(ctx, in.Campaign, request)
+	if err != nil {
+		return nil, err
+	}
+	unit, scope, _ := strings.Cut(page.Board, ":")
+	answer := boardAnswer{
+		Board: page.Board, Unit: unit, Scope: scope, Window: page.Window, Stale: page.Stale, Closed: page.Closed,
+		Total: page.Total, Rows: make([]rowView, len(page.Rows)), Next: page.Next, UpdatedAt: Time{a.parts.Clock.Now()},
+	}
+	for i, row := range page.Rows {
+		answer.Rows[i] = rowView{Rank: rankOf(row.Rank), ID: row.ID, Name: row.Name, Sum: row.Sum, Fair: row.Fair, Me: mine != "" && row.ID == mine}
+	}
+	return &body[boardAnswer]{Body: answer}, nil
+}
+
+func rankOf(rank int) *int {
+	if rank == 0 {
+		return nil
+	}
+	return &rank
+}
+
+// mine is the caller's own member of a board: the account, the team, or the
+// region that is a child of the board's; "" where the caller has none.
+func (a *API) mine(ctx context.Context, id string) (string, error) {
+	board, err := leaderboard.ParseBoard(id)
+	if err != nil {
+		return "", err
+	}
+	caller := callerOf(ctx)
+	if caller.Person == "" {
+		return "", nil
+	}
+	if board.Unit == leaderboard.People {
+		return caller.Account, nil
+	}
+	person, err := a.self(ctx)
+	if err != nil {
+		return "", err
+	}
+	if board.Unit == leaderboard.Teams {
+		return person.Team, nil
+	}
+	for i := 1; i < len(person.Within); i++ {
+		if person.Within[i-1] == board.Scope {
+			return person.Within[i], nil
+		}
+	}
+	return "", nil
+}
+
+func (a *API) duels(ctx context.Context, in *duelsInput) (*body[duelsAnswer], error) {
+	answer, err := a.duelsBelow(ctx, in.Campaign, in.Region)
+	if err != nil {
+		return nil, err
+	}
+	return &body[duelsAnswer]{Body: *answer}, nil
+}
+
+// duelsBelow pairs the children of a region, "" for the root.
+func (a *API) duelsBelow(ctx context.Context, campaignID, region string) (*duelsAnswer, error) {
+	tree, err := a.parts.Campaigns.Tree(ctx, campaignID)
+	if err != nil {
+		return nil, err
+	}
+	if region == "" {
+		region = tree.Root().ID
+	}
+	if _, ok := tree.Region(region); !ok {
+		return nil, regionUnknown()
+	}
+	contenders := map[string]string{}
+	for _, child := range tree.Children(region) {
+		contenders[child.ID] = child.Name
+	}
+	found, err := a.parts.Boards.Duels(ctx, campaignID, region, contenders)
+	if err != nil {
+		return nil, err
+	}
+	answer := &duelsAnswer{Season: found.Season, Final: found.Final, Stale: found.Stale, Duels: make([]duelView, len(found.Pairs))}
+	for i, p := range found.Pairs {
+		answer.Duels[i] = duelView{ID: p.ID, Scope: region, Left: sideOf(p.Left), Right: sideOf(p.Right), Leader: p.Leader()}
+	}
+	return answer, nil
+}
+
+func sideOf(r leaderboard.Row) sideView {
+	return sideView{ID: r.ID, Name: r.Name, Sum: r.Sum, Fair: r.Fair}
+}
+
+// seasonsShown bounds the list: two years of weeks.
+const seasonsShown = 104
+
+func (a *API) seasons(ctx context.Context, in *Scope) (*body[seasonsAnswer], error) {
+	c, err := a.parts.Campaigns.Get(ctx, in.Campaign)
+	if err != nil {
+		return nil, err
+	}
+	zone, err := time.LoadLocation(c.TimeZone)
+	if err != nil {
+		return nil, err
+	}
+	calendar := season.Calendar{Zone: zone}
+	now := a.parts.Clock.Now()
+	answer := seasonsAnswer{}
+	for s := calendar.Of(now); s.End.After(c.CreatedAt) && len(answer.Seasons) < seasonsShown; s = calendar.Of(s.Start.Add(-time.Millisecond)) {
+		view := seasonView{ID: s.ID, StartsAt: Time{s.Start}, EndsAt: Time{s.End}, ClosesAt: Time{s.Closes}, State: "running"}
+		switch {
+		case !now.Before(s.Closes):
+			view.State = "closed"
+		case !now.Before(s.End):
+			view.State = "closing"
+		}
+		answer.Seasons = append(answer.Seasons, view)
+	}
+	return &body[seasonsAnswer]{Body: answer}, nil
+}
+
+// unitView is where the caller's team or one of the caller's regions stands.
+type unitView struct {
+	Board string   `json:"board"`
+	ID    string   `json:"id"`
+	Name  string   `json:"name"`
+	Rank  *int     `json:"rank"`
+	Of    int      `json:"of"`
+	Sum   int64    `json:"sum"`
+	Fair  *float64 `json:"fair"`
+}
+
+type dashboardAnswer struct {
+	Me       *meView      `json:"me"`
+	Season   string       `json:"season"`
+	Standing standingView `json:"standing"`
+	Units    []unitView   `json:"units" doc:"Your team, then your regions from the largest."`
+	Duel     *duelView    `json:"duel" doc:"The duel your region is in; null without one."`
+	Tasks    []*taskView  `json:"tasks" doc:"Those you hold, then some that are open to you."`
+}
+
+// dashboardTasks is how many open tasks the home screen offers.
+const dashboardTasks = 5
+
+func (a *API) dashboard(ctx context.Context, in *Scope) (*body[dashboardAnswer], error) {
+	person, err := a.self(ctx)
+	if err != nil {
+		return nil, err
+	}
+	answer := dashboardAnswer{Units: []unitView{}, Tasks: []*taskView{}}
+	if answer.Me, err = a.meView(ctx, person); err != nil {
+		return nil, err
+	}
+	posting, err := a.parts.Points.Last(ctx, in.Campaign, person.Account)
+	if err != nil {
+		return nil, err
+	}
+	answer.Standing = a.standing(ctx, person, posting, false)
+	if person.Region == "" {
+		return &body[dashboardAnswer]{Body: answer}, nil
+	}
+	if err := a.dashboardUnits(ctx, person.Team, person.Region, &answer); err != nil {
+		return nil, err
+	}
+	if err := a.dashboardDuel(ctx, person.Within, &answer); err != nil {
+		return nil, err
+	}
+	if err := a.dashboardTasks(ctx, person.Region, &answer); err != nil {
+		return nil, err
+	}
+	return &body[dashboardAnswer]{Body: answer}, nil
+}
+
+func (a *API) dashboardUnits(ctx context.Context, team, region string, answer *dashboardAnswer) error {
+	caller := callerOf(ctx)
+	standing, err := a.parts.Boards.Standing(ctx, caller.Campaign, leaderboard.StandingRequest{Account: caller.Account, Team: team, Region: region})
+	if errs.KindOf(err) == errs.Unavailable {
+		answer.Standing.Stale = true // the rest of the home screen does not wait for boards
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	answer.Season = standing.Season
+	tree, err := a.parts.Campaigns.Tree(ctx, caller.Campaign)
+	if err != nil {
+		return err
+	}
+	for _, u := range standing.Units {
+		view := unitView{Board: u.Board, ID: u.ID, Name: answer.Me.Team.Name, Rank: rankOf(u.Rank), Of: u.Of, Sum: u.Sum, Fair: u.Fair}
+		if u.ID != team {
+			view.Name = named(tree, u.ID).Name
+		}
+		answer.Units = append(answer.Units, view)
+	}
+	return nil
+}
+
+// dashboardDuel finds the duel of the largest of the person's regions below the
+// root.
+func (a *API) dashboardDuel(ctx context.Context, within []string, answer *dashboardAnswer) error {
+	if len(within) < 2 {
+		return nil
+	}
+	duels, err := a.duelsBelow(ctx, callerOf(ctx).Campaign, within[0])
+	if errs.KindOf(err) == errs.Unavailable {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, d := range duels.Duels {
+		if d.Left.ID == within[1] || d.Right.ID == within[1] {
+			answer.Duel = &d
+		}
+	}
+	return nil
+}
+
+func (a *API) dashboardTasks(ctx context.Context, region string, answer *dashboardAnswer) error {
+	caller := callerOf(ctx)
+	tree, err := a.parts.Campaigns.Tree(ctx, caller.Campaign)
+	if err != nil {
+		return err
+	}
+	held, err := a.parts.Tasks.Mine(ctx, caller.Campaign, caller.Account)
+	if err != nil {
+		return err
+	}
+	open, err := a.parts.Tasks.List(ctx, caller.Campaign, task.ListRequest{Region: region, Account: caller.Account, Limit: dashboardTasks})
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, offer := range append(held, open.Offers...) {
+		if !seen[offer.ID] {
+			seen[offer.ID] = true
+			answer.Tasks = append(answer.Tasks, a.taskView(tree, offer))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package api
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// meters count requests by route, never by address or person.
+type meters struct {
+	registry *prometheus.Registry
+	seconds  *prometheus.HistogramVec
+}
+
+func newMeters() *meters {
+	m := &meters{
+		registry: prometheus.NewRegistry(),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "muster_http_request_seconds",
+			Help:    "Time to answer, by route template, method and status.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"route", "method", "status"}),
+	}
+	m.registry.MustRegister(m.seconds)
+	return m
+}
+
+// observe measures and logs a request by its route template: the address
+// itself may hold ids.
+func (a *API) observe(c *fiber.Ctx) error {
+	started := time.Now() //nolint:forbidigo // a duration on the monotonic clock, not a decision
+	err := c.Next()
+	if err != nil {
+		// The status is known only once the error has been answered.
+		if err := fiberProblem(c, err); err != nil {
+			return err
+		}
+	}
+	status, route := c.Response().StatusCode(), c.Route().Path
+	if status == fiber.StatusNotFound && route == "/" {
+		route = "unknown"
+	}
+	taken := time.Since(started)
+	a.meters.seconds.WithLabelValues(route, c.Method(), strconv.Itoa(status)).Observe(taken.Seconds())
+	a.parts.Log.Debug("request", "method", c.Method(), "route", route, "status", status, "took", taken)
+	return nil
+}
+
+// operations are the routes for whoever runs the server.
+func (a *API) operations() {
+	a.fiber.Get("/healthz", func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) })
+	a.fiber.Get("/readyz", a.ready)
+	a.fiber.Get("/metrics", onLoopback, adaptor.HTTPHandler(promhttp.HandlerFor(a.meters.registry, promhttp.HandlerOpts{})))
+	a.fiber.Get("/openapi.json", a.openapi)
+	a.documentation()
+	a.boardPage()
+	a.inbox()
+}
+
+func (a *API) ready(c *fiber.Ctx) error {
+	if err := a.parts.Ready(c.UserContext()); err != nil {
+		a.parts.Log.Warn("not ready", "error", err)
+		p := newProblem(fiber.StatusServiceUnavailable, "not_ready", "The server cannot serve yet. Try again in a few seconds.")
+		p.retryAfter = 2 * time.Second
+		return writeProblem(c, p)
+	}
+	return c.JSON(fiber.Map{"status": "ready"})
+}
+
+func (a *API) openapi(c *fiber.Ctx) error {
+	document, err := a.huma.OpenAPI().MarshalJSON()
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, "application/vnd.oai.openapi+json;version=3.1")
+	return c.Send(document)
+}

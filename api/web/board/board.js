@@ -1,0 +1,119 @@
+// The live board page. It shows the sign-in or the board, whichever the reader
+// has a right to, and owns the controls of the header.
+import { Announcer } from "./announce.js";
+import { Api } from "./api.js";
+import { Screen } from "./screen.js";
+import { Session, tokenFromAddress } from "./session.js";
+import { SignIn } from "./signin.js";
+import { write } from "./element.js";
+import { fill, language, text } from "./strings.js";
+import { themeButton } from "./theme.js";
+
+const $ = (id) => document.getElementById(id);
+const campaign = new URLSearchParams(location.search).get("campaign") ?? "";
+
+/** What a campaign is called before its name is known: "Liguria 2024". */
+const named = (id) => id.split("-").filter(Boolean).map((word) => word[0].toUpperCase() + word.slice(1)).join(" ");
+
+/** The demo's data have owners who are to be named where they are shown. */
+const credits = { "liguria-2024": ["credit_postcodes", "credit_results"] };
+
+function main() {
+  document.documentElement.lang = language;
+  fill(document);
+  themeButton($("theme"));
+  fullscreenButton($("fullscreen"));
+  write($("campaign"), text("live_board"));
+  if (!campaign) return trouble("campaign_missing");
+  document.title = text("title", { campaign: named(campaign) });
+  write($("campaign"), named(campaign));
+  credit(credits[campaign] ?? ["credit_postcodes"]);
+
+  const session = new Session(campaign);
+  const api = new Api(campaign, session);
+  session.attach(api);
+  const announcer = new Announcer($("announcer"), (all) => text("news_many", { n: all.length, latest: all.at(-1) }));
+  const signIn = new SignIn($("sign-in"), { api, session });
+  let screen = null;
+
+  const view = (name) => {
+    document.body.dataset.view = name;
+    for (const id of ["board", "connection", "pause", "sign-out"]) $(id).hidden = name !== "board";
+    $("fullscreen").hidden = name !== "board" || !document.fullscreenEnabled;
+  };
+  const close = () => {
+    screen?.stop();
+    screen = null;
+    view("sign-in");
+  };
+  const open = () => {
+    close();
+    signIn.hide();
+    view("board");
+    screen = new Screen({ campaign, api, session, announcer, denied: leave, unknown: () => { close(); trouble("campaign_unknown", { campaign }); } });
+    screen.start();
+  };
+  const leave = (why) => {
+    close();
+    session.signOut(false).then(() => signIn.show(why));
+  };
+
+  $("sign-out").addEventListener("click", async () => {
+    close();
+    await session.signOut();
+    signIn.show();
+    $("email").focus();
+  });
+  pauseButton($("pause"), (paused) => screen?.pause(paused));
+  session.addEventListener("change", () => {
+    if (!session.signedIn) return;
+    const typing = $("sign-in").contains(document.activeElement);
+    open();
+    if (typing) $("main").focus(); // the field that had the focus is gone
+  });
+
+  const token = tokenFromAddress();
+  // A link opened in a tab that shows the board already changes the fragment only.
+  addEventListener("hashchange", () => { const fresh = tokenFromAddress(); if (fresh) session.display(fresh); });
+  if (token) session.display(token);
+  else if (session.signedIn) open();
+  else { close(); signIn.show(); }
+}
+
+function trouble(key, values) {
+  const section = $("trouble");
+  section.hidden = false;
+  write(section.querySelector("p"), text(key, values));
+}
+
+function credit(keys) {
+  $("credits").hidden = false;
+  $("credits").textContent = keys.map((key) => text(key)).join(" · ");
+}
+
+function pauseButton(button, act) {
+  let paused = false;
+  button.addEventListener("click", () => {
+    paused = !paused;
+    button.setAttribute("aria-pressed", String(paused));
+    write(button.querySelector(".words"), text(paused ? "resume" : "pause"));
+    act(paused);
+  });
+}
+
+/** Full screen for a wall, which is then kept from going dark. */
+function fullscreenButton(button) {
+  const words = button.querySelector(".words");
+  button.addEventListener("click", () => {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else document.documentElement.requestFullscreen().catch(() => {});
+  });
+  let lock = null;
+  document.addEventListener("fullscreenchange", async () => {
+    write(words, text(document.fullscreenElement ? "fullscreen_end" : "fullscreen"));
+    if (document.fullscreenElement) lock = await navigator.wakeLock?.request("screen").catch(() => null);
+    else lock = (await lock?.release(), null);
+  });
+}
+
+main();

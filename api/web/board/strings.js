@@ -1,0 +1,166 @@
+// All words of the page. To translate it, add a catalogue beside `en` with the
+// same keys: a text is a string with {names} in it, or an object by plural
+// category ("one", "few", "other" ...) that is chosen by the value of `n`.
+// Nothing else in these modules is shown to a person, save what the server
+// sends: names of regions, teams and tasks.
+
+const en = {
+  title: "Live board · {campaign} · Muster",
+  live_board: "Live board",
+  skip: "Skip to the board",
+  page_controls: "Page controls",
+
+  // header
+  season: "Week {week} · {days}",
+  season_left: "ends in {left}",
+  season_over: "ended; late reports count until {closes}",
+  theme_to_dark: "Dark colours",
+  theme_to_light: "Light colours",
+  pause: "Pause",
+  resume: "Resume",
+  fullscreen: "Full screen",
+  fullscreen_end: "Leave full screen",
+  sign_out: "Sign out",
+
+  // connection
+  state_connecting: "Connecting…",
+  state_live: "Live",
+  state_polling: "Reconnecting · refreshed every few seconds",
+  state_feed_off: "Refreshed every few seconds",
+  state_reconnecting: "Reconnecting…",
+  state_stale: "Out of date · last data {time}",
+  state_stale_never: "No data yet · trying again",
+  state_paused: "Paused",
+  state_long_live: "The board is live.",
+  state_long_polling: "The live connection is lost. The board is refreshed every few seconds until it is back.",
+  state_long_feed_off: "The board is refreshed every few seconds.",
+  state_long_reconnecting: "The live connection is lost. Reconnecting.",
+  state_long_stale: "The board is out of date: the server cannot be reached. It reconnects by itself.",
+  state_long_paused: "The board is paused. What it shows does not change until you resume.",
+  counting: "Ranks are being recounted. Points shown may lag for a minute.",
+  outdated: "A newer version of this page exists. It reloads shortly.",
+
+  // boards
+  regions: "Regions",
+  teams: "Teams",
+  col_rank: "Rank",
+  col_region: "Region",
+  col_team: "Team",
+  col_points: "Points",
+  col_fair: "Fair index",
+  fair_line: "Fair index: points per member, evened out for size.",
+  fair_best: "highest fair index",
+  fair_none: "not compared: too few members",
+  no_rank: "rank is being recounted",
+  yours: "your team",
+  more_rows: { one: "Show {n} more", other: "Show {n} more" },
+  fewer_rows: "Show fewer",
+  shown_of: "{shown} of {total}",
+  no_rows: "No points yet this week. The first action puts a place on the board.",
+  loading: "Loading…",
+
+  // duels
+  duels: { one: "Duel of the week", other: "Duels of the week" },
+  duel_leads: "{name} leads by {gap}",
+  duel_leads_barely: "{name} leads by less than {least}",
+  duel_level: "Level",
+  duel_level_fair: "Level: no difference beyond chance so far",
+  duel_open: "Not started",
+  duel_under_fair: { one: "fair index · {points} point", other: "fair index · {points} points" },
+  duel_under_points: { one: "point", other: "points" },
+  duel_line: "Near-equals, matched for a week. The fair index decides.",
+  duel_between: "against",
+
+  // news
+  news: "Lead changes",
+  news_none: "None since {time}. A change of the lead appears here the moment it happens.",
+  news_lead: "{name} takes the lead from {before}",
+  news_lead_first: "{name} takes the lead",
+  news_level: "{names} are level in the lead",
+  news_duel: "{name} overtakes {other}",
+  news_duel_level: "{name} and {other} are level",
+  news_season: "A new week has begun: all start at nought",
+  news_of_regions: "Regions",
+  news_of_teams: "Teams",
+  news_of_duels: "Duel",
+  news_many: { one: "{n} change of the lead. Latest: {latest}", other: "{n} changes of the lead. Latest: {latest}" },
+
+  // tasks
+  tasks: "Tasks",
+  tasks_open: { one: "open task", other: "open tasks" },
+  tasks_free: { one: "place free", other: "places free" },
+  tasks_none: "No open tasks. Staff and leads post them.",
+  task_places: "{taken} of {capacity} taken",
+  task_until: "until {time}",
+  task_opened: "Opened",
+  task_taken: "Taken",
+  task_given_back: "Given back",
+  task_full: "Full",
+
+  // sign-in
+  sign_in: "Sign in to see the board",
+  sign_in_why: "This board is for the campaign’s people. We mail you a code; there is no password.",
+  sign_in_expired: "Your access has ended. Sign in again, or open a new link.",
+  sign_in_forbidden: "This account may not see the board. Sign in with another, or ask the campaign’s staff.",
+  email: "E-mail address",
+  send_code: "Mail me a code",
+  code: "Code from the mail",
+  code_sent: "If {email} belongs to this campaign, a code is on its way.",
+  code_inbox: "This Muster runs on your own machine: its mail is on the inbox page.",
+  code_check: "Sign in",
+  other_email: "Use another address",
+  email_missing: "Type your e-mail address.",
+  code_missing: "Type the code from the mail.",
+  busy: "One moment…",
+
+  // errors that no server explains
+  campaign_missing: "This address names no campaign. It ends in ?campaign= and the campaign’s id.",
+  campaign_unknown: "There is no campaign “{campaign}” here. Check the address.",
+  offline: "The server cannot be reached. Check the network and try again.",
+  try_later: "Too many tries. Try again in {left}.",
+  failed: "That did not work. Try again.",
+
+  // foot
+  credit_postcodes: "Postal codes: GeoNames, www.geonames.org (CC BY 4.0)",
+  credit_results:
+    "Dati resi disponibili dall'associazione onData (github.com/ondata/elezioni_regionali_liguria_2024). Fonte: Ministero dell'Interno (CC BY 4.0)",
+};
+
+/** The catalogues by language, as BCP 47 primary subtags. */
+export const catalogues = { en };
+
+/** The first wanted language that has a catalogue, with its region: "en-GB". */
+export function choose(wanted, available = catalogues) {
+  for (const tag of wanted) {
+    if (Object.hasOwn(available, String(tag).split("-")[0].toLowerCase())) return String(tag);
+  }
+  return "en";
+}
+
+/** The language of the page: ?lang= if it names one, else the browser's. */
+export const language = choose([new URLSearchParams(globalThis.location?.search ?? "").get("lang") ?? "", ...(globalThis.navigator?.languages ?? [])]);
+
+/** A translator over one catalogue. */
+export function translator(tag, available = catalogues) {
+  const words = available[tag.split("-")[0].toLowerCase()];
+  const plurals = new Intl.PluralRules(tag);
+  return (key, values = {}) => {
+    let entry = words[key];
+    if (entry === undefined) throw new Error(`no text for ${key}`);
+    if (typeof entry === "object") entry = entry[plurals.select(values.n)] ?? entry.other;
+    return entry.replace(/\{(\w+)\}/g, (_, name) => {
+      if (values[name] === undefined) throw new Error(`text ${key} wants ${name}`);
+      return values[name];
+    });
+  };
+}
+
+/** text(key, values) in the language of the page. */
+export const text = translator(language);
+
+/** Fills every element that names its text: data-text, data-label, data-title. */
+export function fill(root) {
+  for (const element of root.querySelectorAll("[data-text]")) element.textContent = text(element.dataset.text);
+  for (const element of root.querySelectorAll("[data-label]")) element.setAttribute("aria-label", text(element.dataset.label));
+  for (const element of root.querySelectorAll("[data-title]")) element.title = text(element.dataset.title);
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// buffer is a stream that may be read while it is written.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// muster runs the command line with no terminal behind it.
+func muster(t *testing.T, args ...string) (exit int, out, errs string) {
+	t.Helper()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	var stdout, stderr buffer
+	exit = run(args, streams{in: null, out: &stdout, err: &stderr})
+	return exit, stdout.String(), stderr.String()
+}
+
+func busyPort(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l.Addr().String()
+}
+
+// TestWrongUseExits2: what the caller gets wrong is one clear line that names
+// it, exit 2, and nothing done.
+func TestWrongUseExits2(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	busy := busyPort(t)
+	cases := []struct {
+		names string // what the line must name
+		args  []string
+	}{
+		{"--bogus", []string{"serve", "--bogus"}},
+		{"nothing", []string{"nothing"}},
+		{"--campaign, --name, --admin-email", []string{"serve", "--data", data, "--listen", "127.0.0.1:0"}},
+		{"--smtp-url", []string{"serve", "--data", data, "--listen", "0.0.0.0:8080"}},
+		{"HOST:PORT", []string{"serve", "--data", data, "--listen", "8080"}},
+		{"cannot listen", []string{"serve", "--data", data, "--listen", busy, "--campaign", "c1", "--name", "C", "--admin-email", "a@example.org"}},
+		{"campaign's id", []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--campaign", "C 1", "--name", "C", "--admin-email", "a@example.org"}},
+		{"e-mail", []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--campaign", "c1", "--name", "C", "--admin-email", "nobody"}},
+		{"time zone", []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--campaign", "c1", "--name", "C", "--admin-email", "a@example.org", "--time-zone", "Mars"}},
+		{"mail server", []string{"serve", "--data", data, "--smtp-url", "mail.example.org"}},
+		{"Redis address", []string{"serve", "--data", data, "--redis-url", "localhost", "--listen", "127.0.0.1:0"}},
+		{"MUSTER_MONGO_URL", []string{"serve", "--data", data, "--mongo-url", "mongodb://localhost", "--listen", "127.0.0.1:0"}},
+		{"cannot listen", []string{"demo", "--listen", busy}},
+		{"--volunteers", []string{"demo", "--volunteers", "0"}},
+		{"--volunteers", []string{"demo", "--volunteers", "many"}},
+		{"--for", []string{"demo", "--for", "soon"}},
+		{"--speed", []string{"demo", "--speed", "0"}},
+		{"loopback", []string{"demo", "--listen", "0.0.0.0:0"}},
+		{"--data", []string{"verify", "boards", "--data", data + "-missing"}},
+		{"journal", []string{"verify", "boards", "--data", t.TempDir(), "--journal", data + "-missing"}},
+		{"--data", []string{"token", "--campaign", "c1", "--expires", "1h", "--data", data + "-missing"}},
+		{"no such file", []string{"import", "postcodes", data + "-missing", "--campaign", "c1"}},
+	}
+	for _, c := range cases {
+		exit, out, errs := muster(t, c.args...)
+		if exit != exitUsage || out != "" {
+			t.Errorf("%v: exit %d, stdout %q", c.args, exit, out)
+		}
+		if lines := strings.Count(strings.TrimSpace(errs), "\n") + 1; lines != 1 || !strings.Contains(errs, c.names) {
+			t.Errorf("%v: says %q, want one line that names %q", c.args, errs, c.names)
+		}
+	}
+}
+
+// TestHelpIsComplete: every command explains itself, every flag has a help.
+func TestHelpIsComplete(t *testing.T) {
+	for _, command := range []string{"", "serve", "demo", "campaign create", "campaign list", "import postcodes", "verify boards", "rebuild boards", "token"} {
+		exit, out, _ := muster(t, append(strings.Fields(command), "--help")...)
+		if exit != exitOK || !strings.Contains(out, "Usage: muster") {
+			t.Errorf("muster %s --help: exit %d: %s", command, exit, out)
+		}
+		for line := range strings.Lines(out) {
+			flag := strings.TrimSpace(line)
+			if strings.HasPrefix(flag, "--") && len(strings.Fields(flag)) == 1 && len(flag) < 20 {
+				t.Errorf("muster %s --help says nothing about %s", command, flag)
+			}
+		}
+	}
+}
+
+// TestADemoAddsUp runs the whole system for some seconds on a kept folder, then
+// verifies the folder and the journal, and finds an invented id out.
+func TestADemoAddsUp(t *testing.T) {
+	data, journal := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "journal")
+	exit, out, errs := muster(t, "demo", "--listen", "127.0.0.1:0", "--for", "4s", "--volunteers", "20", "--json", "--data", data, "--journal", journal, "--log-level", "error")
+	if exit != exitOK || strings.Count(out, "\n") != 1 {
+		t.Fatalf("exit %d, stdout %q, stderr %s", exit, out, errs)
+	}
+	var summary struct {
+		People  int
+		Actions struct{ Recorded, Duplicates int }
+		Equal   bool `json:"boards_equal_ledger"`
+	}
+	if err := json.Unmarshal([]byte(out), &summary); err != nil {
+		t.Fatal(err)
+	}
+	if summary.People != 20 || summary.Actions.Recorded < 20 || summary.Actions.Duplicates == 0 || !summary.Equal {
+		t.Errorf("summary %s", out)
+	}
+	verify := []string{"verify", "boards", "--data", data, "--journal", journal, "--log-level", "error"}
+	if exit, out, errs := muster(t, verify...); exit != exitOK || !strings.Contains(out, "equal") {
+		t.Errorf("verify: exit %d: %s%s", exit, out, errs)
+	}
+	file, err := os.OpenFile(journal, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.WriteString(`{"id":"invented","answer":"recorded"}` + "\n" + `{"id":"to`); err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	if exit, out, _ := muster(t, verify...); exit != exitFailed || !strings.Contains(out, "acknowledged but not in the ledger: invented") {
+		t.Errorf("verify with an invented id: exit %d: %s", exit, out)
+	}
+}
+
+// TestServeServesAndDrains: the first run creates the campaign, the folder is
+// taken while it runs, a token can be made meanwhile, SIGTERM ends it with 0,
+// and the second run needs no flags.
+func TestServeServesAndDrains(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	first := []string{"--campaign", "c1", "--name", "C", "--admin-email", "a@example.org"}
+	for _, flags := range [][]string{first, nil} {
+		null, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stdout, stderr buffer
+		ended := make(chan int, 1)
+		go func() {
+			ended <- run(append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, flags...), streams{in: null, out: &stdout, err: &stderr})
+		}()
+		url := ""
+		wait(t, "the server says where it answers", func() bool {
+			_, rest, ok := strings.Cut(stderr.String(), "http://")
+			url, _, _ = strings.Cut(rest, " ")
+			return ok
+		})
+		wait(t, "the server is ready", func() bool {
+			response, err := http.Get("http://" + url + "/readyz") //nolint:noctx // a test's own server
+			if err != nil {
+				return false
+			}
+			response.Body.Close()
+			return response.StatusCode == http.StatusOK
+		})
+		if exit, _, errs := muster(t, "verify", "boards", "--data", data); exit != exitUsage || !strings.Contains(errs, "in use") {
+			t.Errorf("verify while serving: exit %d: %s", exit, errs)
+		}
+		if exit, out, errs := muster(t, "token", "--campaign", "c1", "--expires", "1h", "--data", data); exit != exitOK || strings.Count(out, ".") != 2 {
+			t.Errorf("token while serving: exit %d: %s%s", exit, out, errs)
+		}
+		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if exit := <-ended; exit != exitOK {
+			t.Errorf("SIGTERM: exit %d: %s", exit, stderr.String())
+		}
+		null.Close()
+	}
+}
+
+func wait(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 20 s: %s", what)
+		}
+		<-tick.C
+	}
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/musterhq/muster/domain/campaign"
+	"github.com/musterhq/muster/internal/app"
+)
+
+type serveCmd struct {
+	storage `embed:""`
+
+	Listen         string   `help:"Address to answer on." default:"127.0.0.1:8080" env:"MUSTER_LISTEN" placeholder:"ADDR"`
+	TrustedProxies []string `help:"Addresses or networks of your proxies, whose X-Forwarded-For is believed." env:"MUSTER_TRUSTED_PROXIES" placeholder:"CIDR"`
+	Origins        []string `help:"Origins of web pages, besides this server's own, that may open live feeds (https://example.org)." env:"MUSTER_ORIGINS" placeholder:"ORIGIN"`
+	SMTPURL        string   `name:"smtp-url" help:"Mail server for sign-in codes (smtp://user:password@host:587). Empty: the inbox page, on a loopback address only." env:"MUSTER_SMTP_URL" placeholder:"URL"`
+	MailFrom       string   `help:"Sender of mails; needed with --smtp-url." env:"MUSTER_MAIL_FROM" placeholder:"ADDRESS"`
+
+	Campaign   string `help:"First run: id of the campaign to create (lower-case letters, digits, hyphens)." env:"MUSTER_CAMPAIGN" placeholder:"ID"`
+	Name       string `help:"First run: the campaign's name." env:"MUSTER_NAME"`
+	AdminEmail string `help:"First run: e-mail of its first admin, who signs in with a code." env:"MUSTER_ADMIN_EMAIL" placeholder:"EMAIL"`
+	TimeZone   string `help:"First run: the campaign's time zone." default:"UTC" env:"MUSTER_TIME_ZONE" placeholder:"ZONE"`
+}
+
+// Run serves until SIGINT or SIGTERM, then drains.
+func (c *serveCmd) Run(env *environment) error {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return usagef("--listen %s is not an address; write HOST:PORT, for example 127.0.0.1:8080", c.Listen)
+	}
+	if c.SMTPURL == "" && !loopback(c.Listen) {
+		return usagef("--listen %s is not a loopback address, and sign-in codes would have no way to people: set --smtp-url and --mail-from", c.Listen)
+	}
+	if err := c.mail().Check(); err != nil {
+		return usageError{err}
+	}
+	listener, err := listen(env.ctx, c.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	a, err := c.open(env.ctx, env)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if err := c.firstRun(env, a); err != nil {
+		return err
+	}
+	fmt.Fprintf(env.err, "Muster answers on http://%s — the contract is at /docs\n", listener.Addr())
+	if err := a.Serve(env.ctx, listener, app.ServeOptions{TrustedProxies: c.TrustedProxies, Origins: c.Origins, Mail: c.mail()}); err != nil {
+		return err
+	}
+	return a.Close()
+}
+
+func (c *serveCmd) mail() app.Mail { return app.Mail{URL: c.SMTPURL, From: c.MailFrom} }
+
+// firstRun creates the campaign and its admin where the data folder has none.
+func (c *serveCmd) firstRun(env *environment, a *app.App) error {
+	campaigns, err := a.Campaigns.All(env.ctx)
+	if err != nil || len(campaigns) > 0 {
+		return err
+	}
+	if err := c.ask(env); err != nil {
+		return err
+	}
+	return createCampaign(env, a, campaign.Campaign{Name: c.Name, TimeZone: c.TimeZone}, c.Campaign, c.AdminEmail)
+}
+
+// ask fills what the flags left open, on a terminal; elsewhere it names them.
+func (c *serveCmd) ask(env *environment) error {
+	questions := []struct {
+		flag, text string
+		value      *string
+	}{
+		{"--campaign", "Id of the campaign (lower-case letters, digits, hyphens): ", &c.Campaign},
+		{"--name", "Name of the campaign: ", &c.Name},
+		{"--admin-email", "E-mail of its first admin: ", &c.AdminEmail},
+	}
+	var missing []string
+	for _, q := range questions {
+		if *q.value == "" {
+			missing = append(missing, q.flag)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	if !term.IsTerminal(int(env.in.Fd())) {
+		return usagef("%s holds no campaign yet: the first run needs %s", c.Data, strings.Join(missing, ", "))
+	}
+	input := bufio.NewScanner(env.in)
+	for _, q := range questions {
+		for *q.value == "" {
+			fmt.Fprint(env.err, q.text)
+			if !input.Scan() {
+				return usagef("the first run needs %s", strings.Join(missing, ", "))
+			}
+			*q.value = strings.TrimSpace(input.Text())
+		}
+	}
+	return nil
+}
+
+// listen takes the address before anything is opened, so that a busy port
+// leaves nothing behind.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		if op, ok := errors.AsType[*net.OpError](err); ok {
+			err = op.Err
+		}
+		return nil, usagef("cannot listen on %s: %v", address, err)
+	}
+	return listener, nil
+}
+
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,191 @@
+// Package app is the composition root: it opens what a process needs, plugs the
+// rooms together, runs them and closes them in the opposite order. Nothing else
+// knows all rooms.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/musterhq/muster/domain/campaign"
+	"github.com/musterhq/muster/domain/people"
+	"github.com/musterhq/muster/domain/points"
+	"github.com/musterhq/muster/domain/task"
+	"github.com/musterhq/muster/internal/clock"
+	"github.com/musterhq/muster/internal/embedded"
+	"github.com/musterhq/muster/internal/limits"
+	"github.com/musterhq/muster/leaderboard"
+	"github.com/musterhq/muster/push"
+	"github.com/musterhq/muster/realtime"
+	"github.com/musterhq/muster/store"
+	"github.com/redis/go-redis/v9"
+)
+
+// ErrBadRedisURL is the answer to an address that is none.
+var ErrBadRedisURL = errors.New("the Redis address is not one: write redis://host:6379/0")
+
+// Options decide what a process opens. The zero value of a field means what its
+// comment says.
+type Options struct {
+	Data     string       // data folder; required
+	RedisURL string       // redis:// or rediss:// address; empty: in this process
+	Version  string       // shown in the OpenAPI document
+	Log      *slog.Logger // required
+	Clock    clock.Clock  // nil: the machine's
+}
+
+// App is an opened Muster: storage, Redis and every room, not yet running.
+type App struct {
+	Campaigns *campaign.Service
+	People    *people.Service
+	Points    *points.Service
+	Tasks     *task.Service
+	Boards    *leaderboard.Boards
+	Inbox     *push.Inbox
+
+	store   store.Engine
+	redis   redis.UniversalClient
+	ledger  leaderboard.Ledger
+	feeds   *realtime.Feeds
+	effects *effects
+	options Options
+	clock   clock.Clock
+	log     *slog.Logger
+
+	runners []runner
+	closers []closer
+}
+
+// runner is a loop that Run starts; closer undoes one step of Open.
+type (
+	runner struct {
+		name string
+		run  func(context.Context) error
+	}
+	closer struct {
+		name  string
+		close func() error
+	}
+)
+
+// Open opens the data folder and wires the rooms. It answers ErrInUse when
+// another process has the folder. What it opened before it failed is closed.
+func Open(ctx context.Context, options Options) (*App, error) {
+	a := &App{options: options, clock: options.Clock, log: options.Log}
+	if a.clock == nil {
+		a.clock = clock.System{}
+	}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context) error {
+	folder, err := openFolder(a.options.Data)
+	if err != nil {
+		return err
+	}
+	a.onClose("data folder", folder.close)
+	keys, err := folder.keys()
+	if err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	db, err := folder.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	a.onClose("store", db.Close)
+	a.onRun("store", db.Run)
+	a.store = db
+	if err := a.openRedis(); err != nil {
+		return err
+	}
+	if err := a.store.Migrate(ctx, schemas()); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	a.plug(keys)
+	return nil
+}
+
+func schemas() []store.Schema {
+	var all []store.Schema
+	for _, room := range [][]store.Schema{campaign.Schemas, people.Schemas, {points.Schema}, task.Schemas, leaderboard.Schemas} {
+		all = append(all, room...)
+	}
+	return append(all, push.InboxSchema)
+}
+
+func (a *App) openRedis() error {
+	if a.options.RedisURL == "" {
+		server, err := embedded.Start(store.NewID())
+		if err != nil {
+			return err
+		}
+		a.onClose("embedded redis", server.Close)
+		a.onRun("embedded redis", server.Run)
+		a.redis = server.Client()
+		return nil
+	}
+	options, err := redis.ParseURL(a.options.RedisURL)
+	if err != nil {
+		return ErrBadRedisURL // not err: it quotes the address, which may hold a password
+	}
+	options.MaxRetries = -1 // a lost reply must not be sent twice (scripts decide what may repeat)
+	options.ContextTimeoutEnabled = true
+	a.redis = redis.NewClient(options)
+	a.onClose("redis", a.redis.Close)
+	return nil
+}
+
+// plug makes the rooms and gives each what it declared it needs.
+func (a *App) plug(keys people.Keys) {
+	a.Campaigns = campaign.New(a.store, a.clock)
+	a.People = people.New(a.store, people.Options{
+		Keys: keys, Limiter: limits.New(a.redis), Campaigns: a.Campaigns, Clock: a.clock, Log: a.log,
+	})
+	a.Points = points.New(points.Config{Engine: a.store, Clock: a.clock, Calendar: a.calendar})
+	a.Tasks = task.New(a.store, regions{a.Campaigns}, a.clock, task.Options{})
+	a.ledger = leaderboard.NewLedger(a.store)
+	a.Boards = leaderboard.New(leaderboard.Parts{
+		Redis: a.redis, Store: a.store, Ledger: a.ledger, Campaigns: a.Campaigns, Names: names{a.Campaigns, a.People},
+		Recount: recount, Clock: a.clock, Log: a.log,
+	})
+	a.onRun("boards", a.Boards.Run)
+	a.Inbox = push.NewInbox(a.store, a.clock)
+	a.feeds = realtime.NewFeeds(a.redis, a.clock, realtime.FeedsOptions{})
+	a.plugEffects()
+}
+
+// plugEffects says who has effects and who carries out which.
+func (a *App) plugEffects() {
+	a.effects = newEffects(a.clock, a.log)
+	a.effects.add("people", a.People)
+	a.effects.add("tasks", a.Tasks)
+	a.effects.kinds[people.EffectJoin] = a.join
+	a.effects.kinds[people.EffectHide] = a.hide
+	a.effects.kinds["feed"] = a.publish
+	a.onRun("effects", a.effects.Run)
+}
+
+func (a *App) onRun(name string, run func(context.Context) error) {
+	a.runners = append(a.runners, runner{name, run})
+}
+
+func (a *App) onClose(name string, close func() error) {
+	a.closers = append(a.closers, closer{name, close})
+}
+
+// Close undoes Open, last opened first. It may be called once.
+func (a *App) Close() error {
+	var failures []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		if err := a.closers[i].close(); err != nil {
+			failures = append(failures, fmt.Errorf("close %s: %w", a.closers[i].name, err))
+		}
+	}
+	a.closers = nil
+	return errors.Join(failures...)
+}

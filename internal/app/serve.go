@@ -1,0 +1,106 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/musterhq/muster/api"
+)
+
+// maxSkew is how far this node's clock may be from the store's and Redis's
+// before it stops calling itself ready: the sweep's margins stand on it
+// (design section 5.4).
+const maxSkew = 5 * time.Second
+
+// drainTimeout bounds how long requests in flight may take after SIGTERM.
+const drainTimeout = 10 * time.Second
+
+// ServeOptions decide how the process answers.
+type ServeOptions struct {
+	TrustedProxies []string // addresses whose X-Forwarded-For is believed; empty: none
+	Origins        []string // origins of pages, besides this host's, that may open live feeds
+	Mail           Mail     // where code mails go; the zero value: to the inbox page
+}
+
+// Serve runs the rooms' loops and answers on the listener until ctx ends; then
+// it stops taking requests, lets those in flight finish, and ends the loops:
+// requests before workers, so that nothing accepted is left without its worker.
+func (a *App) Serve(ctx context.Context, listener net.Listener, options ServeOptions) error {
+	hub, err := a.newHub(options.Origins)
+	if err != nil {
+		return err
+	}
+	parts := api.Parts{
+		Campaigns: a.Campaigns, People: a.People, Points: a.Points, Tasks: a.Tasks, Boards: a.Boards, Live: hub, Feeds: a.feeds,
+		Clock: a.clock, Log: a.log, Ready: a.Ready, Wake: a.effects.Wake,
+	}
+	if options.Mail.URL == "" {
+		parts.Inbox = inbox{a}
+	}
+	if err := a.deliverBy(options.Mail); err != nil {
+		return err
+	}
+	server := api.New(parts, api.Options{TrustedProxies: options.TrustedProxies, Version: a.options.Version})
+
+	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLoops()
+	group, running := errgroup.WithContext(loops)
+	for _, r := range a.runners {
+		group.Go(func() error {
+			if err := r.run(running); err != nil && running.Err() == nil {
+				return fmt.Errorf("%s: %w", r.name, err)
+			}
+			return nil
+		})
+	}
+	group.Go(func() error { return hub.Run(running) })
+	served := make(chan error, 1)
+	go func() { served <- server.Fiber().Listener(listener) }()
+
+	var failure error
+	select {
+	case <-ctx.Done():
+		a.log.Info("stopping: no new requests; those in flight finish")
+	case failure = <-served:
+	case <-running.Done():
+	}
+	// Fiber closes no live connection: the hub asks them to go first.
+	draining, drained := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer drained()
+	if err := hub.Drain(draining); err != nil {
+		a.log.Warn("some live connections were cut", "error", err)
+	}
+	if err := server.Fiber().ShutdownWithTimeout(drainTimeout); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		failure = errors.Join(failure, err)
+	}
+	stopLoops()
+	return errors.Join(failure, group.Wait())
+}
+
+// Ready says whether this node can serve: the store and Redis answer, and their
+// clocks and this node's agree.
+func (a *App) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	stored, err := a.store.Now(ctx)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	remembered, err := a.redis.Time(ctx).Result()
+	if err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	now := a.clock.Now()
+	if skew := now.Sub(stored).Abs(); skew > maxSkew {
+		return fmt.Errorf("this node's clock is %s off the store's", skew)
+	}
+	if skew := now.Sub(remembered).Abs(); skew > maxSkew {
+		return fmt.Errorf("this node's clock is %s off Redis's", skew)
+	}
+	return nil
+}
