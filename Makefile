@@ -1,0 +1,31 @@
+# Targets for people who work on Muster. Users need none of them: see README.md.
+SHELL := /bin/bash
+GOLANGCI := v2.6.2
+
+.PHONY: test lint race fuzz test-browser test-histories test-realdata demo-check bench
+
+test: ## everything that needs Go alone
+	go test ./...
+
+lint: ## formatting, vet and the linters of .golangci.yml
+	@command -v golangci-lint >/dev/null || go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
+	PATH="$$PATH:$$(go env GOPATH)/bin" golangci-lint run
+
+race: ## the suite under the race detector
+	go test -race -p 1 ./...
+
+fuzz: ## every fuzz target for FUZZTIME (default 10s) each
+	scripts/fuzz.sh
+
+test-browser: ## pages in a real headless Chromium
+	scripts/need.sh chromium "Debian: apt-get install chromium"
+	go test -tags browser -count 1 ./internal/browser/...
+
+test-histories: ## 3,000 random histories of the boards' scheme
+	MUSTER_HISTORIES=3000 go test -count 1 -run 'History' ./leaderboard/
+
+test-realdata: ## imports of the real files; DATA is their folder
+	DATA=$${DATA:-$$(pwd)/../shared/data} go test -tags realdata -count 1 ./domain/campaign/... ./internal/...
+
+demo-check: ## a 30 s demo whose JSON is checked
+	scripts/demo-check.sh
