@@ -29,7 +29,10 @@ var (
 	anyone = access{roles: []campaign.Role{campaign.Supporter}, person: true}
 	// viewers see aggregates, wall screens too.
 	viewers = access{roles: []campaign.Role{campaign.Supporter, campaign.Display, campaign.Lead, campaign.Media, campaign.Staff, campaign.Admin}}
+	// anyRole reads what is meant for people, by whatever token.
+	anyRole = access{roles: []campaign.Role{campaign.Supporter, campaign.Lead, campaign.Media, campaign.Staff, campaign.Admin}}
 	leads   = access{roles: []campaign.Role{campaign.Lead, campaign.Staff, campaign.Admin}}
+	staff   = access{roles: []campaign.Role{campaign.Staff, campaign.Admin}}
 	// managers answer for what they do by name.
 	managers = access{roles: []campaign.Role{campaign.Staff, campaign.Admin}, person: true}
 )

@@ -13,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/recover"
 
+	"github.com/musterhq/muster/domain/briefing"
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/people"
 	"github.com/musterhq/muster/domain/points"
@@ -42,6 +43,7 @@ type Parts struct {
 	Points    *points.Service
 	Tasks     *task.Service
 	Boards    *leaderboard.Boards
+	Briefings *briefing.Service
 	Live      *realtime.Hub
 	Feeds     *realtime.Feeds
 	Clock     clock.Clock
@@ -126,7 +128,8 @@ func (a *API) routes() {
 	a.tasks()
 	a.regions()
 	a.boards()
-	a.staff()
+	a.briefings()
+	a.headquarters()
 	a.live()
 }
 

@@ -244,6 +244,7 @@ type dashboardAnswer struct {
 	Units    []unitView   `json:"units" doc:"Your team, then your regions from the largest."`
 	Duel     *duelView    `json:"duel" doc:"The duel your region is in; null without one."`
 	Tasks    []*taskView  `json:"tasks" doc:"Those you hold, then some that are open to you."`
+	Unread   int          `json:"unread_briefings"`
 }
 
 // dashboardTasks is how many open tasks the home screen offers.
@@ -263,6 +264,9 @@ func (a *API) dashboard(ctx context.Context, in *Scope) (*body[dashboardAnswer],
 		return nil, err
 	}
 	answer.Standing = a.standing(ctx, person, posting, false)
+	if answer.Unread, err = a.parts.Briefings.Unread(ctx, in.Campaign, person.ID, callerOf(ctx)); err != nil {
+		return nil, err
+	}
 	if person.Region == "" {
 		return &body[dashboardAnswer]{Body: answer}, nil
 	}

@@ -147,12 +147,21 @@ type demoSystem struct{ app *app.App }
 func (s demoSystem) PrepareCampaign(ctx context.Context) error {
 	wanted := campaign.Campaign{Name: liguria.CampaignName, TimeZone: liguria.TimeZone}
 	wanted.ID = liguria.CampaignID
-	err := s.app.CreateCampaign(ctx, wanted, "admin@example.org")
+	author, approver := s.Headquarters()
+	err := s.app.CreateCampaign(ctx, wanted, author)
 	if err != nil && errs.CodeOf(err) != "campaign_exists" {
+		return err
+	}
+	if _, err := s.app.People.CreateAdmin(ctx, liguria.CampaignID, approver); err != nil {
 		return err
 	}
 	_, err = s.app.Campaigns.Import(ctx, liguria.CampaignID, liguria.Options(), liguria.Rows())
 	return err
+}
+
+// Headquarters implements demo.System.
+func (s demoSystem) Headquarters() (author, approver string) {
+	return "admin@example.org", "second@example.org"
 }
 
 // StaffToken implements demo.System.

@@ -21,6 +21,8 @@ type serveCmd struct {
 	TrustedProxies []string `help:"Addresses or networks of your proxies, whose X-Forwarded-For is believed." env:"MUSTER_TRUSTED_PROXIES" placeholder:"CIDR"`
 	Origins        []string `help:"Origins of web pages, besides this server's own, that may open live feeds (https://example.org)." env:"MUSTER_ORIGINS" placeholder:"ORIGIN"`
 	SMTPURL        string   `name:"smtp-url" help:"Mail server for sign-in codes (smtp://user:password@host:587). Empty: the inbox page, on a loopback address only." env:"MUSTER_SMTP_URL" placeholder:"URL"`
+	FCMCredentials string   `name:"fcm-credentials" help:"File with a Firebase service account: briefings go to phones by push. Empty: the inbox page." env:"MUSTER_FCM_CREDENTIALS" placeholder:"FILE"`
+	FCMProject     string   `name:"fcm-project" help:"Firebase project id; needed with --fcm-credentials." env:"MUSTER_FCM_PROJECT" placeholder:"ID"`
 	MailFrom       string   `help:"Sender of mails; needed with --smtp-url." env:"MUSTER_MAIL_FROM" placeholder:"ADDRESS"`
 
 	Campaign   string `help:"First run: id of the campaign to create (lower-case letters, digits, hyphens)." env:"MUSTER_CAMPAIGN" placeholder:"ID"`
@@ -37,7 +39,7 @@ func (c *serveCmd) Run(env *environment) error {
 	if c.SMTPURL == "" && !loopback(c.Listen) {
 		return usagef("--listen %s is not a loopback address, and sign-in codes would have no way to people: set --smtp-url and --mail-from", c.Listen)
 	}
-	if err := c.mail().Check(); err != nil {
+	if err := errors.Join(c.mail().Check(), c.fcm().Check()); err != nil {
 		return usageError{err}
 	}
 	listener, err := listen(env.ctx, c.Listen)
@@ -54,13 +56,17 @@ func (c *serveCmd) Run(env *environment) error {
 		return err
 	}
 	fmt.Fprintf(env.err, "Muster answers on http://%s — the contract is at /docs\n", listener.Addr())
-	if err := a.Serve(env.ctx, listener, app.ServeOptions{TrustedProxies: c.TrustedProxies, Origins: c.Origins, Mail: c.mail()}); err != nil {
+	if err := a.Serve(env.ctx, listener, app.ServeOptions{TrustedProxies: c.TrustedProxies, Origins: c.Origins, FCM: c.fcm(), Mail: c.mail()}); err != nil {
 		return err
 	}
 	return a.Close()
 }
 
 func (c *serveCmd) mail() app.Mail { return app.Mail{URL: c.SMTPURL, From: c.MailFrom} }
+
+func (c *serveCmd) fcm() app.FCM {
+	return app.FCM{Project: c.FCMProject, Credentials: c.FCMCredentials}
+}
 
 // firstRun creates the campaign and its admin where the data folder has none.
 func (c *serveCmd) firstRun(env *environment, a *app.App) error {

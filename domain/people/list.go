@@ -3,6 +3,7 @@ package people
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/internal/errs"
@@ -41,4 +42,35 @@ func (s *Service) List(ctx context.Context, campaignID string, by Identity, regi
 	}
 	s.log.Info("people listed", "campaign", campaignID, "by", by.Person, "region", region, "people", len(page.Items))
 	return page, nil
+}
+
+// Holders yields the ids of everybody who holds a role, in no order that means
+// anything. For the house's own workers, never for a person. It ends at the
+// first error, which it yields.
+func (s *Service) Holders(ctx context.Context, campaignID string, role campaign.Role) iter.Seq2[string, error] {
+	q := store.Query{Index: "role", Equal: []any{string(role)}}
+	return s.ids(ctx, campaignID, q, func(*Person) bool { return true })
+}
+
+// Agreed yields the ids of everybody whose latest word for the purpose and
+// channel is yes. It only says whom to ask the Gate for: consent is looked at
+// again when something is sent. Otherwise as Holders.
+func (s *Service) Agreed(ctx context.Context, campaignID, purpose, channel string) iter.Seq2[string, error] {
+	return s.ids(ctx, campaignID, store.Query{Index: "created"}, func(p *Person) bool {
+		return consented(p.Consents, purpose, channel)
+	})
+}
+
+func (s *Service) ids(ctx context.Context, campaignID string, q store.Query, wanted func(*Person) bool) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for p, err := range s.people.Scan(ctx, campaignID, q) {
+			if err != nil {
+				yield("", storeError(err))
+				return
+			}
+			if wanted(p) && !yield(p.ID, nil) {
+				return
+			}
+		}
+	}
 }

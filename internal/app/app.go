@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/musterhq/muster/domain/briefing"
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/people"
 	"github.com/musterhq/muster/domain/points"
@@ -112,10 +113,10 @@ func (a *App) open(ctx context.Context) error {
 
 func schemas() []store.Schema {
 	var all []store.Schema
-	for _, room := range [][]store.Schema{campaign.Schemas, people.Schemas, {points.Schema}, task.Schemas, leaderboard.Schemas} {
+	for _, room := range [][]store.Schema{campaign.Schemas, people.Schemas, {points.Schema}, task.Schemas, briefing.Schemas, leaderboard.Schemas, push.Schemas} {
 		all = append(all, room...)
 	}
-	return append(all, push.InboxSchema)
+	return all
 }
 
 func (a *App) openRedis() error {

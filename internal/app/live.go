@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"hash/fnv"
 	"slices"
 
 	"github.com/musterhq/muster/domain/campaign"
@@ -85,6 +87,12 @@ func (l live) May(ctx context.Context, campaignID string, s realtime.Session, fe
 			return forbidden
 		}
 		return nil
+	case realtime.Briefings:
+		// Its events tell only of what every supporter may read.
+		if s.Account == "" && !has(s, campaign.Staff, campaign.Admin) {
+			return forbidden
+		}
+		return nil
 	case realtime.Tasks:
 		return l.mayTasks(ctx, campaignID, s, feed.Arg)
 	}
@@ -132,10 +140,21 @@ func (l live) Versions(ctx context.Context, campaignID string, boards []realtime
 			return nil, err
 		}
 		for n, i := range positions {
-			versions[i] = found[n].Number
+			versions[i] = versionOf(found[n])
 		}
 	}
 	return versions, nil
+}
+
+// versionOf makes one number of a version: equal numbers of two generations are
+// not the same board. 0 is kept for "not known".
+func versionOf(v leaderboard.Version) int64 {
+	if v.Generation == "" {
+		return 0
+	}
+	sum := fnv.New64a()
+	fmt.Fprintf(sum, "%s %d", v.Generation, v.Number)
+	return max(int64(sum.Sum64()>>1), 1)
 }
 
 // Page implements realtime.BoardSource.

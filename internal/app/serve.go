@@ -24,6 +24,7 @@ const drainTimeout = 10 * time.Second
 type ServeOptions struct {
 	TrustedProxies []string // addresses whose X-Forwarded-For is believed; empty: none
 	Origins        []string // origins of pages, besides this host's, that may open live feeds
+	FCM            FCM      // how briefings reach phones; the zero value: the inbox page
 	Mail           Mail     // where code mails go; the zero value: to the inbox page
 }
 
@@ -35,8 +36,17 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, options ServeOpt
 	if err != nil {
 		return err
 	}
+	briefings := a.newBriefings(options.FCM)
+	worker, err := a.newWorker(ctx, options.FCM, briefings)
+	if err != nil {
+		return err
+	}
+	a.effects.add("briefings", briefings)
+	a.onRun("briefings", func(ctx context.Context) error { return briefings.Run(ctx, a.log) })
+	a.onRun("push", worker.Run)
 	parts := api.Parts{
-		Campaigns: a.Campaigns, People: a.People, Points: a.Points, Tasks: a.Tasks, Boards: a.Boards, Live: hub, Feeds: a.feeds,
+		Campaigns: a.Campaigns, People: a.People, Points: a.Points, Tasks: a.Tasks, Boards: a.Boards, Briefings: briefings,
+		Live: hub, Feeds: a.feeds,
 		Clock: a.clock, Log: a.log, Ready: a.Ready, Wake: a.effects.Wake,
 	}
 	if options.Mail.URL == "" {

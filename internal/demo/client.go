@@ -81,8 +81,10 @@ type request struct {
 	method, path string
 	token        string
 	key          string // Idempotency-Key
+	match        string // If-Match
 	body         []byte
-	into         any // where a 2xx answer is decoded to; nil: nowhere
+	into         any     // where a 2xx answer is decoded to; nil: nowhere
+	tag          *string // where its ETag goes; nil: nowhere
 }
 
 func encode(v any) []byte {
@@ -137,6 +139,9 @@ func (c *client) once(ctx context.Context, r request) error {
 	if r.key != "" {
 		req.Header.Set("Idempotency-Key", r.key)
 	}
+	if r.match != "" {
+		req.Header.Set("If-Match", r.match)
+	}
 	res, err := c.http.Do(req)
 	if err != nil {
 		return err
@@ -152,6 +157,9 @@ func (c *client) once(ctx context.Context, r request) error {
 		p.Status = res.StatusCode
 		p.retryAfter = retryAfter(res.Header.Get("Retry-After"))
 		return p
+	}
+	if r.tag != nil {
+		*r.tag = res.Header.Get("ETag")
 	}
 	if r.into == nil {
 		return nil

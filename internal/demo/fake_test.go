@@ -358,6 +358,10 @@ type system struct {
 
 func (s *system) PrepareCampaign(context.Context) error { return nil }
 
+func (s *system) Headquarters() (author, approver string) {
+	return "hq-1@example.org", "hq-2@example.org"
+}
+
 func (s *system) StaffToken(context.Context) (string, error) { return staffToken, nil }
 
 func (s *system) Ledger(context.Context) iter.Seq2[LedgerAction, error] {

@@ -65,6 +65,9 @@ type System interface {
 	// StaffToken is an access token of the role staff, for posting tasks and
 	// reading boards. It is asked again when the last one has ended.
 	StaffToken(ctx context.Context) (string, error)
+	// Headquarters are the e-mails of two people with the role admin, who sign
+	// in like everybody.
+	Headquarters() (author, approver string)
 	// Ledger gives every action in the campaign's ledger, voids left out. It
 	// is called when nobody acts any more.
 	Ledger(ctx context.Context) iter.Seq2[LedgerAction, error]

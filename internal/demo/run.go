@@ -35,6 +35,7 @@ type run struct {
 	tally     *tally
 	lead      lead
 	listeners *listeners
+	news      *newsroom
 	nonce     string
 	start     time.Time
 
@@ -134,9 +135,9 @@ func (r *run) act(ctx context.Context) error {
 	side, endSide := context.WithCancel(r.stopped)
 	var watchers, people sync.WaitGroup
 	headquarters := &hq{run: r}
-	r.listeners = newListeners(r)
+	r.listeners, r.news = newListeners(r), &newsroom{run: r}
 	for name, work := range map[string]func(context.Context) error{
-		"tasks": headquarters.postTasks, "lead": headquarters.watchLead, "progress": r.showProgress, "live feeds": r.listeners.watch,
+		"tasks": headquarters.postTasks, "lead": headquarters.watchLead, "progress": r.showProgress, "live feeds": r.listeners.watch, "briefing": r.news.work,
 	} {
 		watchers.Go(func() {
 			if err := work(side); err != nil && side.Err() == nil {
@@ -201,13 +202,16 @@ func (r *run) summarise(ctx context.Context) (*Summary, error) {
 	if r.failures > maxToldFailures {
 		r.o.Log.Warn("more volunteers could not go on", "times", r.failures)
 	}
-	s := &Summary{Seed: r.o.Seed, Briefings: []Briefing{}}
+	s := &Summary{Seed: r.o.Seed}
 	s.People, _, s.Actions = r.tally.now()
 	_, s.LeadChanges = r.lead.now()
 	s.Feed = r.listeners.found()
 	var err error
 	if s.Boards, err = (&hq{run: r}).boards(ctx); err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
+	}
+	if s.Briefings, err = r.news.found(ctx); err != nil {
+		return nil, fmt.Errorf("demo: read the delivery: %w", err)
 	}
 	if s.Ledger, err = r.tally.check(ctx, r.system); err != nil {
 		return nil, fmt.Errorf("demo: read the ledger: %w", err)

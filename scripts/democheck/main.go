@@ -58,6 +58,7 @@ func main() {
 		{"the ledger holds at least what was recorded", s.Ledger.Actions >= a.Recorded},
 		{"boards equal the ledger", s.BoardsEqualLedger && s.BoardsCompared > 0},
 		{"listeners saw frames, resumed, and missed nothing", s.Feed != nil && s.Feed.Frames > 0 && s.Feed.Resumes > 0 && s.Feed.Gaps == 0 && s.Feed.Doubled == 0},
+		{"a briefing went out, media before supporters", inOrder(&s)},
 		{"boards are shown", len(s.Boards["people:all"]) > 0 && len(s.Boards["teams:all"]) > 0},
 	}
 	failed := false
@@ -71,4 +72,19 @@ func main() {
 	if failed {
 		os.Exit(1)
 	}
+}
+
+// inOrder: there is a briefing, and everything of media was accepted before
+// supporters' tier opened.
+func inOrder(s *summary) bool {
+	for _, b := range s.Briefings {
+		if len(b.Tiers) != 2 || b.Tiers[0].Name != "media" || b.Tiers[1].Name != "supporters" {
+			return false
+		}
+		media, supporters := b.Tiers[0], b.Tiers[1]
+		if media.Accepted == 0 || supporters.Accepted == 0 || supporters.OpenedAt == nil || media.LastAcceptedAt.After(*supporters.OpenedAt) {
+			return false
+		}
+	}
+	return len(s.Briefings) > 0
 }

@@ -52,9 +52,7 @@ export class Live {
   #socket = null;
   #opened = 0;
   #failures = 0;
-  #heard = 0;
   #pingMs = 25_000;
-  #idleMs = 60_000;
   #next = 1;
   #waiting = new Map(); // id of a request -> {resolve, reject, timer}
   #timers = new Set();
@@ -114,11 +112,9 @@ export class Live {
   }
 
   async #begin(socket, token) {
-    this.#heard = performance.now();
     try {
       const hello = await this.#request("connect", { token, version: VERSION });
       this.#pingMs = hello.ping_ms ?? this.#pingMs;
-      this.#idleMs = hello.idle_ms ?? this.#idleMs;
       this.#opened = performance.now();
       this.#renewed = false;
       this.#keepAlive(socket);
@@ -149,7 +145,6 @@ export class Live {
   }
 
   #frame(data) {
-    this.#heard = performance.now();
     let frame;
     try { frame = JSON.parse(data); } catch { return; }
     if (frame.feed === undefined) return this.#reply(frame);
@@ -211,12 +206,13 @@ export class Live {
     else waiting.resolve(result ?? {});
   }
 
-  /** A browser does not show the server's pings: it sends its own, and gives a
-   *  silent connection up without waiting for a close that may never come. */
+  /** A browser does not show the server's pings: it sends its own, and a reply
+   *  that does not come gives the connection up without waiting for a close that
+   *  may never come. (The age of what was heard last would not do: a hidden tab's
+   *  timers run once a minute.) */
   #keepAlive(socket) {
     this.#after(this.#pingMs, () => {
       if (socket !== this.#socket) return;
-      if (performance.now() - this.#heard > this.#idleMs) return this.#failed({ then: "retry" });
       this.#request("ping").catch(() => {});
       this.#keepAlive(socket);
     });
