@@ -184,7 +184,7 @@ func (a *API) problemResponse() *huma.Response {
 }
 
 // report maps an error and logs what was nobody's mistake but ours.
-func (a *API) report(ctx context.Context, err error) error {
+func (a *API) report(ctx context.Context, err error) *Problem {
 	p := problemOf(err)
 	if p.Status == http.StatusInternalServerError {
 		a.parts.Log.ErrorContext(ctx, "request failed", "error", err)
@@ -193,8 +193,7 @@ func (a *API) report(ctx context.Context, err error) error {
 }
 
 func (a *API) refuse(ctx huma.Context, err error) {
-	p := a.report(ctx.Context(), err).(*Problem)
-	_ = writeProblem(humafiber.Unwrap(ctx), p)
+	_ = writeProblem(humafiber.Unwrap(ctx), a.report(ctx.Context(), err)) // the peer is gone
 }
 
 // bounded gives every request a context of its own: Fiber's ends when the

@@ -66,7 +66,7 @@ func (b *Boards) archived(ctx context.Context, t tenant) error {
 		if p.closed(s.ID) {
 			continue
 		}
-		done, err := b.archiveSeason(ctx, t, s, m.gen)
+		done, err := b.archiveSeason(ctx, t, s, m)
 		if err != nil || !done {
 			return err
 		}
@@ -102,55 +102,58 @@ func (b *Boards) ended(t tenant, w Mark) []season.Season {
 	return found
 }
 
-// archiveSeason writes all boards of a season. It answers false where Redis
-// went back meanwhile: then what was read may not be final, and the next round
-// tries again. What it did write is final, for each page was read together with
-// a W that is past the season.
-func (b *Boards) archiveSeason(ctx context.Context, t tenant, s season.Season, gen string) (bool, error) {
-	boards, err := b.boardsIn(ctx, t.ID, gen)
+// archiveSeason writes all boards of a season that m says W is past. It answers
+// false where W or the generation is not m's any more: then Redis went back, or
+// somebody else is at it, and the next round tries again. W is looked at with
+// every read, so what was written is final.
+func (b *Boards) archiveSeason(ctx context.Context, t tenant, s season.Season, m meta) (bool, error) {
+	boards, err := b.boardsIn(ctx, t.ID, m.gen)
 	if err != nil {
 		return false, err
 	}
-	// The list is of use only if it was read while W was past the season.
-	m, err := b.readMeta(ctx, t.ID)
-	if err != nil || !b.final(m, gen, s) {
+	now, err := b.readMeta(ctx, t.ID)
+	if err != nil || !m.stands(now) {
 		return false, err
 	}
 	for _, board := range boards[s.ID] {
-		var fairs *fairTable
-		if board.Unit != People {
-			if fairs, err = b.readFair(ctx, t, gen, window{s.ID, s}, board); err != nil {
-				return false, err
-			}
-		}
-		for page := 0; ; page++ {
-			v, err := b.readPage(ctx, t, pageQuery{gen: gen, window: s.ID, board: board, offset: page * archiveRows, limit: archiveRows})
-			if err != nil {
-				return false, err
-			}
-			if !b.final(v.meta(), gen, s) {
-				return false, nil
-			}
-			doc := &archivePage{
-				Meta:  store.Meta{ID: archiveID(restBoard(s.ID, board), page)},
-				Board: restBoard(s.ID, board), Total: v.total, Rows: v.archiveRows(fairs),
-			}
-			if err := b.archive.InsertOne(ctx, t.ID, doc); err != nil && !errors.Is(err, store.ErrDuplicate) {
-				return false, fmt.Errorf("leaderboard: archive %s: %w", doc.Board, err)
-			}
-			if (page+1)*archiveRows >= v.total {
-				break
-			}
+		done, err := b.archiveBoard(ctx, t, window{s.ID, s}, board, m)
+		if err != nil || !done {
+			return false, err
 		}
 	}
 	return true, nil
 }
 
-// final says whether a generation is the one that is read and its W is past a
-// season: its boards then do not change any more.
-func (b *Boards) final(m meta, gen string, s season.Season) bool {
-	w, ok := m.mark(gen)
-	return ok && m.gen == gen && !w.At.Before(s.Closes.Add(b.margin))
+// stands says whether the generation that is read, and its W, are the same now.
+func (m meta) stands(now meta) bool {
+	w := fieldMark(m.gen)
+	return now.gen == m.gen && now.fields[w] == m.fields[w]
+}
+
+func (b *Boards) archiveBoard(ctx context.Context, t tenant, w window, board Board, m meta) (done bool, err error) {
+	var fairs *fairTable
+	if board.Unit != People {
+		if fairs, err = b.readFair(ctx, t, m.gen, w, board); err != nil {
+			return false, err
+		}
+	}
+	for page := 0; ; page++ {
+		v, err := b.readPage(ctx, t, pageQuery{gen: m.gen, window: w.id, board: board, offset: page * archiveRows, limit: archiveRows})
+		if errors.Is(err, errOther) || (err == nil && !m.stands(v.meta())) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		name := restBoard(w.id, board)
+		doc := &archivePage{Meta: store.Meta{ID: archiveID(name, page)}, Board: name, Total: v.total, Rows: v.archiveRows(fairs)}
+		if err := b.archive.InsertOne(ctx, t.ID, doc); err != nil && !errors.Is(err, store.ErrDuplicate) {
+			return false, fmt.Errorf("leaderboard: archive %s: %w", name, err)
+		}
+		if (page+1)*archiveRows >= v.total {
+			return true, nil
+		}
+	}
 }
 
 // closeInRedis makes the script refuse lines of these seasons.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 )
 
 // closed lets the season 2026-w47 close and be archived.
@@ -164,41 +165,52 @@ func TestWhoHidesLaterIsHiddenInTheArchive(t *testing.T) {
 // season may lack postings of it.
 func TestArchiveIsNotWrittenFromAnOlderState(t *testing.T) {
 	client, hook := faultyRedis(t)
-	for at := range 40 {
-		h := newHistory(t, client, hook, 1, mutant{})
-		hook.quiet = true
-		h.world.boards, h.world.keeper = h.nodes[0], h.keepers[0]
-		h.redis.Del(h.ctx, leaseKey(h.id))
-		h.clock.Advance(monday.Add(60 * time.Hour).Sub(h.clock.Now()))
-		h.act("p", genova, 5)
-		h.older = []state{snapshotOf(t, client, h.id)}
-		h.act("q", sarzana, 4)
-		h.clock.Advance(monday.Add(9*24*time.Hour + 2*margin).Sub(h.clock.Now()))
-		if err := h.boards.sweep(h.ctx, tenantOf(t, h.world), h.generation(), h.keeper.lease.hold); err != nil {
-			t.Fatal(err)
+	for _, kind := range []fault{failover, wiped} {
+		at := 0
+		for archiveUnder(t, client, hook, kind, at) {
+			wipe(t, client, hook.h.id)
+			if at++; at > 60 {
+				t.Fatal("archiving takes more commands than this test looks at")
+			}
 		}
-		hook.quiet = false
-		hook.arm(failover, at, false)
-		err := h.boards.archived(h.ctx, tenantOf(t, h.world))
-		done := hook.armed != none
-		hook.calm()
-		hook.quiet = true
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range 2 {
-			h.advance(2 * margin)
-			h.world.round()
-		}
-		h.equal()
-		page := h.page(PageRequest{Board: "people:all", Window: "2026-w47"})
-		if diff := cmp.Diff([]string{"1 p 5", "2 q 4"}, show(page.Rows)); diff != "" || !page.Closed {
-			t.Fatalf("failover at command %d: %s", at, diff)
-		}
-		wipe(t, client, h.id)
-		if done {
-			return
+		if at < 5 {
+			t.Errorf("archiving took %d commands: the test looks at the wrong thing", at)
 		}
 	}
-	t.Error("archiving takes more commands than this test looks at")
+}
+
+// archiveUnder archives a season while a fault hits the command at a place, and
+// says whether there was such a command.
+func archiveUnder(t *testing.T, client *redis.Client, hook *faults, kind fault, at int) bool {
+	h := newHistory(t, client, hook, 1, mutant{})
+	hook.quiet = true
+	h.boards, h.keeper = h.nodes[0], h.keepers[0]
+	h.redis.Del(h.ctx, leaseKey(h.id))
+	h.clock.Advance(monday.Add(60 * time.Hour).Sub(h.clock.Now()))
+	h.act("p", genova, 5)
+	h.older = []state{snapshotOf(t, client, h.id)}
+	h.act("q", sarzana, 4)
+	h.clock.Advance(monday.Add(9*24*time.Hour + 2*margin).Sub(h.clock.Now()))
+	if err := h.boards.sweep(h.ctx, tenantOf(t, h.world), h.generation(), h.keeper.lease.hold); err != nil {
+		t.Fatal(err)
+	}
+	hook.quiet = false
+	hook.arm(kind, at, false)
+	err := h.boards.archived(h.ctx, tenantOf(t, h.world))
+	hit := hook.armed == none
+	hook.calm()
+	hook.quiet = true
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		h.advance(2 * margin)
+		h.world.round()
+	}
+	h.equal()
+	page := h.page(PageRequest{Board: "people:all", Window: "2026-w47"})
+	if diff := cmp.Diff([]string{"1 p 5", "2 q 4"}, show(page.Rows)); diff != "" || !page.Closed {
+		t.Fatalf("fault %d at command %d: %s", kind, at, diff)
+	}
+	return hit
 }

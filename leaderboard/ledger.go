@@ -33,6 +33,8 @@ func NewLedger(engine store.Engine) Ledger {
 	return stored{store.NewCollection[points.Posting](engine, points.Schema)}
 }
 
+// After implements Ledger.
+// After implements Ledger.
 func (s stored) After(ctx context.Context, campaign string, mark Mark, before time.Time, limit int) ([]*points.Posting, error) {
 	// The index bounds by time alone: postings of the mark's own millisecond
 	// come again and are passed over.
@@ -55,6 +57,8 @@ func (s stored) After(ctx context.Context, campaign string, mark Mark, before ti
 	return found, nil
 }
 
+// Of implements Ledger.
+// Of implements Ledger.
 func (s stored) Of(ctx context.Context, campaign, account string) ([]*points.Posting, error) {
 	var found []*points.Posting
 	for posting, err := range s.postings.Scan(ctx, campaign, store.Query{Index: "account", Equal: []any{account}}) {
@@ -66,6 +70,8 @@ func (s stored) Of(ctx context.Context, campaign, account string) ([]*points.Pos
 	return found, nil
 }
 
+// Accounts implements Ledger.
+// Accounts implements Ledger.
 func (s stored) Accounts(ctx context.Context, campaign string) iter.Seq2[string, error] {
 	first := store.Query{Index: "recorded", Where: []store.Cond{{Field: "n", Op: store.Equal, Value: int64(1)}}}
 	return func(yield func(string, error) bool) {

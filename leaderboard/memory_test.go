@@ -61,8 +61,11 @@ func (m *memory) Get(_ context.Context, s *store.Schema, campaign string, ids []
 func (m *memory) Find(_ context.Context, s *store.Schema, campaign string, q store.Query) (page store.RawPage, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, err := s.Anchor(campaign, &q); err != nil || len(q.Where) > 0 || q.Desc || len(q.Equal) > 0 {
-		return page, fmt.Errorf("memory: %w: more than it knows (%v)", store.ErrQuery, err)
+	if _, err := s.Anchor(campaign, &q); err != nil {
+		return page, err
+	}
+	if len(q.Where) > 0 || q.Desc || len(q.Equal) > 0 {
+		return page, fmt.Errorf("memory: %w: more than it knows", store.ErrQuery)
 	}
 	for at, doc := range m.docs {
 		if strings.HasPrefix(at, documentKey(s, campaign, "")) && doc.ID > q.After {

@@ -46,13 +46,6 @@ type windowLines struct {
 	Lines [][]any `json:"lines"`
 }
 
-// A block begins with these three keys.
-const (
-	keyChanges = iota + 1
-	keyMembers
-	keyHours
-)
-
 // builder makes the payload of an order. Keys are numbered from 1 within a
 // block; every generation that takes the lines has a block of its own, alike
 // but for the generation.
@@ -73,7 +66,7 @@ type placeID struct {
 func newBuilder(root string) *builder {
 	return &builder{
 		root:    root,
-		block:   []string{restChanges, restMembers, restHours},
+		block:   []string{restChanges, restMembers, restHours}, // as apply.lua has it
 		numbers: map[string]int{},
 		places:  map[placeID]int{},
 		windows: map[string]int{},

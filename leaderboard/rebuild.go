@@ -296,7 +296,7 @@ func (b *Boards) removeDropped(ctx context.Context, t tenant) error {
 
 // boardsIn lists the boards of a generation by window, from changes.
 func (b *Boards) boardsIn(ctx context.Context, campaign, gen string) (map[string][]Board, error) {
-	found := map[string][]Board{}
+	seen, found := map[member]bool{}, map[string][]Board{}
 	fields := b.redis.HScan(ctx, genKey(campaign, gen, restChanges), 0, "", 500).Iterator()
 	for i := 0; fields.Next(ctx); i++ {
 		window, id, ok := strings.Cut(fields.Val(), "/")
@@ -307,8 +307,8 @@ func (b *Boards) boardsIn(ctx context.Context, campaign, gen string) (map[string
 		if err != nil {
 			return nil, fmt.Errorf("leaderboard: a board named %q in %s: %w", fields.Val(), gen, err)
 		}
-		if !slices.Contains(found[window], board) { // a scan may give a field twice
-			found[window] = append(found[window], board)
+		if at := (member{board, window}); !seen[at] { // a scan may give a field twice
+			seen[at], found[window] = true, append(found[window], board)
 		}
 	}
 	if err := fields.Err(); err != nil {

@@ -1,6 +1,8 @@
 package leaderboard
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -53,7 +55,7 @@ func TestRebuildGoesOnWhereItStopped(t *testing.T) {
 		for at := range 200 {
 			h := newHistory(t, client, hook, 1, mutant{})
 			hook.quiet = true
-			h.world.boards, h.world.keeper = h.nodes[0], h.keepers[0]
+			h.boards, h.keeper = h.nodes[0], h.keepers[0]
 			h.redis.Del(h.ctx, leaseKey(h.id))
 			populate(h.world)
 			old := h.generation()
@@ -89,6 +91,36 @@ func TestRebuildGoesOnWhereItStopped(t *testing.T) {
 			wipe(t, client, h.id)
 		}
 	}
+}
+
+// TestWBeginsWhereLoadingBegan: a checkpoint that was loaded early need not hold
+// what was written to it since.
+func TestWBeginsWhereLoadingBegan(t *testing.T) {
+	w := newWorld(t)
+	for i := range loadPage + 50 {
+		w.apply(w.record(act{account: fmt.Sprintf("a%03d", i), home: genova, points: 1}))
+	}
+	w.clock.Advance(2 * margin)
+	w.round()
+	tenant := tenantOf(t, w)
+	next, err := w.boards.beginGeneration(w.ctx, tenant, RebuildOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := errors.New("stop")
+	if err := w.boards.load(w.ctx, tenant, next, RebuildOptions{Progress: func(RebuildProgress) {}}, func(context.Context) error { return stop }); !errors.Is(err, stop) {
+		t.Fatalf("loading did not stop after its first page: %v", err)
+	}
+	w.record(act{account: "a000", home: genova, points: 7}) // among those loaded
+	w.clock.Advance(2 * margin)
+	if err := w.boards.checkpointedBy(w.ctx, tenant, w.keeper.lease.hold); err != nil {
+		t.Fatal(err)
+	}
+	w.round()
+	if gen := w.generation(); gen != next {
+		t.Fatalf("%s is read, not %s", gen, next)
+	}
+	w.equal()
 }
 
 func TestRebuildTellsItsProgress(t *testing.T) {

@@ -156,6 +156,12 @@ func (k *keeper) standing(ctx context.Context, t tenant) (meta, error) {
 		return m, err
 	}
 	if _, ok := m.mark(m.gen); !ok || m.next != "" {
+		select {
+		case k.b.rebuilds <- struct{}{}:
+			defer func() { <-k.b.rebuilds }()
+		case <-ctx.Done():
+			return m, ctx.Err()
+		}
 		if err := k.b.rebuild(ctx, t, RebuildOptions{}, k.lease.hold); err != nil {
 			return m, fmt.Errorf("rebuild: %w", err)
 		}

@@ -70,6 +70,10 @@ const (
 	campaignLife = 5 * time.Second
 )
 
+// maxRebuilds bounds how many campaigns Run rebuilds at a time, should Redis
+// forget them all at once.
+const maxRebuilds = 4
+
 // maxLines bounds one call of the script, and with it how long Redis is busy.
 const maxLines = 200
 
@@ -102,8 +106,9 @@ type Boards struct {
 
 	margin time.Duration // the constant, but for the test that takes it away
 
-	generations sync.Map // campaign -> generations, as last heard
-	wakeups     sync.Map // campaign -> chan struct{}, see wake
+	rebuilds    chan struct{} // a place for each rebuild that Run does at a time
+	generations sync.Map      // campaign -> generations, as last heard
+	wakeups     sync.Map      // campaign -> chan struct{}, see wake
 	tenants     *lru.Cache[string, tenant]
 	fairs       *lru.Cache[fairKey, *fairTable]
 	lags        *lru.Cache[string, lag]
@@ -125,6 +130,7 @@ func New(p Parts) *Boards {
 		standing:    redis.NewScript(standingSource),
 		lease:       redis.NewScript(leaseSource),
 		margin:      margin,
+		rebuilds:    make(chan struct{}, maxRebuilds),
 		tenants:     newCache[string, tenant](1024),
 		fairs:       newCache[fairKey, *fairTable](4096),
 		lags:        newCache[string, lag](1024),

@@ -25,7 +25,7 @@ func (b *Boards) stale(ctx context.Context, t tenant, gen, w string) (bool, erro
 	}
 	mark, err := parseMark(w)
 	if err != nil {
-		return true, nil
+		return true, err
 	}
 	now := b.clock.Now()
 	limit := now.Add(-staleAfter)

@@ -197,7 +197,7 @@ func classify(err error) (a Answer, prune bool) {
 	if err == nil {
 		return Answer{Outcome: briefing.Accepted}, false
 	}
-	response := errorutils.HTTPResponse(err)
+	response := errorutils.HTTPResponse(err) //nolint:bodyclose // the SDK has read and closed it
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		response == nil && (errorutils.IsUnknown(err) || errorutils.IsUnavailable(err) || errorutils.IsDeadlineExceeded(err)) {
 		return Answer{Err: errors.New("push: FCM's answer broke off")}, false

@@ -52,7 +52,7 @@ func NewRate(client redis.Scripter, project string, perMinute int, monotonic fun
 		perMinute = DefaultRate
 	}
 	if monotonic == nil {
-		started := time.Now()
+		started := time.Now() //nolint:forbidigo // the monotonic clock
 		monotonic = func() time.Duration { return time.Since(started) }
 	}
 	r := &Rate{redis: client, project: project, perMinute: perMinute, monotonic: monotonic, log: log}

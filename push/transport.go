@@ -23,7 +23,7 @@ type once struct{ next http.RoundTripper }
 func (o once) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := o.next.RoundTrip(request)
 	if err != nil {
-		return &http.Response{
+		return &http.Response{ //nolint:nilerr // as a response, so that the SDK does not send again by itself
 			Status: "599 No Answer", StatusCode: statusUnknown, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 			Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: request,
 		}, nil

@@ -47,7 +47,7 @@ type Options struct {
 }
 
 func (o *Options) fill() {
-	started := time.Now()
+	started := time.Now() //nolint:forbidigo // the monotonic clock
 	if o.Purpose == "" {
 		o.Purpose = "news"
 	}

@@ -58,7 +58,7 @@ func (c *demoCmd) Run(env *environment) error {
 		return err
 	}
 	defer a.Close()
-	summary, err := c.campaign(env, serving, a, listener, stop)
+	summary, err := c.campaign(serving, env, a, listener, stop)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (c *demoCmd) check() error {
 }
 
 // campaign serves, lets the people act, and stops the server.
-func (c *demoCmd) campaign(env *environment, serving context.Context, a *app.App, listener net.Listener, stop func()) (*demo.Summary, error) {
+func (c *demoCmd) campaign(serving context.Context, env *environment, a *app.App, listener net.Listener, stop func()) (*demo.Summary, error) {
 	system := demoSystem{a}
 	if err := system.PrepareCampaign(serving); err != nil {
 		return nil, err

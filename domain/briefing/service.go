@@ -219,8 +219,8 @@ func (s *Service) Schedule(ctx context.Context, campaignID string, act Act, plan
 }
 
 func (s *Service) tiers(plans []Plan, now time.Time) ([]Tier, error) {
-	bad := func(format string, args ...any) ([]Tier, error) {
-		return nil, errs.New(errs.Invalid, "tiers_invalid", format, args...)
+	bad := func(message string) ([]Tier, error) {
+		return nil, errs.New(errs.Invalid, "tiers_invalid", "%s", message)
 	}
 	if len(plans) == 0 {
 		return bad("Name at least one tier.")

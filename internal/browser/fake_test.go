@@ -39,7 +39,6 @@ type fake struct {
 	server  *http.Server
 	address string
 	boards  map[string]*fakeBoard
-	duels   []any
 	tasks   []map[string]any
 	tokens  map[string]bool // access tokens that hold; nil: every one
 	refresh int             // how often the session was refreshed
@@ -121,12 +120,6 @@ func (f *fake) start(address string) {
 func (f *fake) stop() {
 	_ = f.server.Close()
 	f.live.drop()
-}
-
-// restart ends the server with all its sockets and begins again on the port.
-func (f *fake) restart() {
-	f.stop()
-	f.start(f.address)
 }
 
 // page is the address of the board, with a display token in the fragment.

@@ -76,6 +76,9 @@ func (l *fakeLive) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// methodConnect is the protocol's first request; HTTP has a method of that name.
+const methodConnect = "connect"
+
 type fakeRequest struct {
 	ID     int
 	Method string
@@ -96,7 +99,7 @@ func (l *fakeLive) answer(c *fakeConn, q fakeRequest) bool {
 	code := l.closeWith
 	l.mu.Unlock()
 	switch q.Method {
-	case "connect":
+	case methodConnect:
 		if code != 0 {
 			refuse("bad_token")
 			c.close(code, "{}")
@@ -157,8 +160,11 @@ func (l *fakeLive) subscribe(c *fakeConn, q fakeRequest, result func(any) bool, 
 		}
 		return true
 	}
-	if !result(answer) || !isBoard {
-		return isBoard || true
+	if !result(answer) {
+		return false
+	}
+	if !isBoard {
+		return true
 	}
 	return c.send(l.push(feed, map[string]any{"type": "snapshot", "data": l.f.board(board), "missed": q.Params.Offset != nil}))
 }

@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
 )
 
 // isLive is true once everything is subscribed.
@@ -182,86 +180,6 @@ func TestRanksBeingRecounted(t *testing.T) {
 	tb.clean(f.address)
 }
 
-func TestWhoHasNoRightIsAskedToSignIn(t *testing.T) {
-	f := newFake(t)
-	f.only("access-1")
-	campaignInSwing(f)
-	tb := newTab(t)
-	tb.size(360, 800)
-	tb.open(f.bare())
-	tb.until("the sign-in", `document.querySelector("#email").checkVisibility() && !document.querySelector("#board").checkVisibility()`)
-	tb.do(chromedp.SendKeys(chromedp.CSS("#email"), "\r"))
-	tb.until("an empty address is refused", `document.querySelector("#email-message").textContent !== "" && document.activeElement.id === "email"`)
-	tb.do(chromedp.SendKeys(chromedp.CSS("#email"), "anna@example.org\r"))
-	tb.until("the code is asked for", `document.activeElement.id === "code" && document.querySelector(".sent").textContent.includes("anna@example.org")`)
-	tb.audit()
-	tb.shoot("sign-in-code", false)
-	tb.do(chromedp.SendKeys(chromedp.CSS("#code"), "WRONG\r"))
-	tb.until("a wrong one is refused in the server's words", `document.querySelector("#code-message").textContent === "The server says: code wrong." && document.activeElement.id === "code"`)
-	tb.do(script(`document.querySelector("#code").value = ""`), chromedp.SendKeys(chromedp.CSS("#code"), rightCode+"\r"))
-	tb.until("the right one opens the board", isLive)
-	tb.until("the own team is marked", `document.querySelector('[data-id="team-05"]').classList.contains("mine")`)
-
-	tb.do(chromedp.Reload())
-	tb.until("a reload keeps it", isLive)
-	tb.do(chromedp.Click(chromedp.CSS("#sign-out")))
-	tb.until("signing out closes it", `document.querySelector("#email").checkVisibility() && !document.querySelector("#board").checkVisibility() && sessionStorage.getItem("muster.session.liguria-2024") === null`)
-	tb.clean(f.address, "422")
-}
-
-func TestATokenLeavesTheAddress(t *testing.T) {
-	f := newFake(t)
-	tb := openLive(t, f)
-	if address := eval[string](tb, `location.href`); strings.Contains(address, "token") || address != f.bare() {
-		t.Errorf("the address is %s", address)
-	}
-	if n := eval[int](tb, `history.length`); n > 2 {
-		t.Errorf("the token is still in the history of %d pages", n)
-	}
-	tb.do(chromedp.Reload())
-	tb.until("the tab keeps it", isLive)
-	if kept := eval[string](tb, `JSON.stringify(localStorage)`); strings.Contains(kept, "c2ln") {
-		t.Errorf("the token outlives the tab: %s", kept)
-	}
-	tb.clean(f.address)
-}
-
-func TestATokenThatEndedAsksToSignIn(t *testing.T) {
-	f := newFake(t)
-	f.only()
-	tb := newTab(t)
-	tb.open(f.page())
-	tb.until("the sign-in, with the reason", `document.querySelector("#email-message").textContent.startsWith("Your access has ended")`)
-	if kept := eval[string](tb, `JSON.stringify(sessionStorage)`); strings.Contains(kept, "c2ln") {
-		t.Errorf("the useless token is kept: %s", kept)
-	}
-	tb.clean(f.address, "401")
-}
-
-func TestASessionRenewsItself(t *testing.T) {
-	f := newFake(t)
-	f.only("access-1")
-	tb := newTab(t)
-	tb.open(f.bare())
-	tb.do(chromedp.SendKeys(chromedp.CSS("#email"), "anna@example.org\r"))
-	tb.until("the code is asked for", `document.activeElement.id === "code"`)
-	tb.do(chromedp.SendKeys(chromedp.CSS("#code"), rightCode+"\r"))
-	tb.until("live", isLive)
-	f.only() // the access token ends before its time: signed out elsewhere, keys changed
-	f.live.closeAll(4003, `{"code":"token_expired"}`)
-	tb.until("left", `document.body.dataset.connection !== "live"`)
-	tb.until("live again with a fresh token", isLive)
-	f.mu.Lock()
-	refreshed := f.refresh
-	f.mu.Unlock()
-	if refreshed != 1 {
-		t.Errorf("refreshed %d times, want once", refreshed)
-	}
-	f.score(map[string]int64{"it.liguria.ge": 7})
-	tb.until("changes come", sumOf("it.liguria.ge")+` === "7"`)
-	tb.clean(f.address, "401")
-}
-
 func TestANewerServerReloadsThePage(t *testing.T) {
 	f := newFake(t)
 	f.live.set(func(l *fakeLive) { l.closeWith = 4502 })
@@ -273,34 +191,7 @@ func TestANewerServerReloadsThePage(t *testing.T) {
 	tb.clean(f.address)
 }
 
-func TestTasksAreForThoseWhoMaySeeThem(t *testing.T) {
-	f := newFake(t)
-	f.noTasks = true
-	f.live.set(func(l *fakeLive) { l.forbidden["tasks:it.liguria"] = true })
-	tb := openLive(t, f)
-	tb.until("the boards are there", sumOf("it.liguria.ge"))
-	if eval[bool](tb, `document.querySelector("#tasks").checkVisibility()`) {
-		t.Error("an empty list of tasks is shown to who may not see them")
-	}
-	tb.clean(f.address, "403")
-}
-
-func TestWrongAddresses(t *testing.T) {
-	f := newFake(t)
-	for _, tt := range []struct{ name, address, words string }{
-		{"no campaign", "/board", "names no campaign"},
-		{"an unknown one", "/board?campaign=nowhere#token=" + displayToken(""), "no campaign “nowhere”"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			tb := newTab(t)
-			tb.open("http://" + f.address + tt.address)
-			tb.until("it says so", fmt.Sprintf(`document.querySelector("#trouble").innerText.includes(%q)`, tt.words))
-			tb.audit()
-			tb.clean(f.address, "404")
-		})
-	}
-}
-
+// TestARegionsScreen: a display token for a region shows that region.
 func TestNamesAreNeverMarkup(t *testing.T) {
 	f := newFake(t)
 	const evil = `<img src=x onerror="document.title='owned'">`
@@ -319,136 +210,9 @@ func TestNamesAreNeverMarkup(t *testing.T) {
 	tb.clean(f.address)
 }
 
-func TestPausing(t *testing.T) {
-	f := newFake(t)
-	campaignInSwing(f)
-	tb := openLive(t, f)
-	tb.do(chromedp.Click(chromedp.CSS("#pause")))
-	tb.until("it says so", `document.querySelector("#pause").getAttribute("aria-pressed") === "true" && document.querySelector("#connection .words").textContent === "Paused"`)
-	f.score(map[string]int64{"it.liguria.ge": 20})
-	eval[bool](tb, `new Promise((done) => setTimeout(() => done(true), 1000))`) // four times as long as a paint waits
-	if shown := eval[string](tb, sumOf("it.liguria.ge")); shown != "4,180" {
-		t.Errorf("a paused board moved to %q", shown)
-	}
-	tb.do(chromedp.Click(chromedp.CSS("#pause")))
-	tb.until("resumed with what came meanwhile", sumOf("it.liguria.ge")+` === "4,200" && `+isLive)
-	tb.clean(f.address)
-}
-
-func TestTheThemeIsKept(t *testing.T) {
-	f := newFake(t)
-	tb := newTab(t)
-	tb.media("prefers-color-scheme", "light")
-	tb.open(f.page())
-	tb.until("live", isLive)
-	const ground = `getComputedStyle(document.body).backgroundColor`
-	light := eval[string](tb, ground)
-	tb.do(chromedp.Click(chromedp.CSS("#theme")))
-	dark := eval[string](tb, ground)
-	tb.do(chromedp.Reload())
-	tb.until("live", isLive)
-	if again := eval[string](tb, ground); light == dark || again != dark {
-		t.Errorf("light %s, dark %s, after a reload %s", light, dark, again)
-	}
-	tb.media("prefers-color-scheme", "dark")
-	tb.do(script(`localStorage.clear()`), chromedp.Reload())
-	tb.until("the system decides where nobody chose", isLive+` && `+ground+` === "`+dark+`"`)
-	tb.clean(f.address)
-}
-
-func TestLessMotion(t *testing.T) {
-	f := newFake(t)
-	campaignInSwing(f)
-	tb := newTab(t)
-	tb.media("prefers-reduced-motion", "reduce")
-	tb.open(f.page())
-	tb.until("live", isLive)
-	tb.do(script(`globalThis.moved = 0; Element.prototype.animate = () => { moved++; return {}; }; addEventListener("transitionrun", () => moved++)`))
-	f.score(map[string]int64{"it.liguria.im": 3200, "team-04": 3200})
-	tb.until("the row moved", `document.querySelector("#regions tbody tr").dataset.id === "it.liguria.im"`)
-	if moved := eval[int](tb, `moved + document.getAnimations().length`); moved != 0 {
-		t.Errorf("%d animations for a reader who asked for none", moved)
-	}
-	tb.clean(f.address)
-}
-
-func TestRowsGlide(t *testing.T) {
-	f := newFake(t)
-	campaignInSwing(f)
-	tb := openLive(t, f)
-	tb.do(script(`globalThis.glides = 0; const real = Element.prototype.animate; Element.prototype.animate = function (frames, options) { if (options.id === "glide") glides++; return real.call(this, frames, options); }`))
-	f.score(map[string]int64{"it.liguria.im": 3200})
-	tb.until("the rows glided", `glides === 4`)
-	tb.until("and stopped where they belong", `document.getAnimations().every((a) => a.id !== "glide") && (() => {
-		const tops = [...document.querySelectorAll("#regions tbody tr")].map((r) => r.getBoundingClientRect().top);
-		return tops.every((t, i) => i === 0 || t > tops[i - 1]);
-	})()`)
-	tb.clean(f.address)
-}
-
 // TestKeyboard tabs through the page and back: everything that can be used is
 // reached in the order of the page, and its focus is seen.
-func TestKeyboard(t *testing.T) {
-	f := newFake(t)
-	campaignInSwing(f)
-	for name, address := range map[string]string{"board": f.page(), "sign-in": f.bare()} {
-		t.Run(name, func(t *testing.T) {
-			tb := newTab(t)
-			tb.size(1280, 900)
-			tb.open(address)
-			tb.until("the page", `document.querySelector("#teams tbody tr") || document.querySelector("#email").checkVisibility()`)
-			want := eval[[]string](tb, `[...document.querySelectorAll("a[href], button, input")].filter((e) => e.checkVisibility()).map((e) => e.id || e.className)`)
-			var got []string
-			for range want {
-				tb.do(chromedp.KeyEvent(kb.Tab))
-				got = append(got, eval[string](tb, `document.activeElement.id || document.activeElement.className`))
-				if !eval[bool](tb, `getComputedStyle(document.activeElement).outlineStyle !== "none" && parseFloat(getComputedStyle(document.activeElement).outlineWidth) >= 2`) {
-					t.Errorf("the focus on %s is not seen", got[len(got)-1])
-				}
-			}
-			if !slices.Equal(got, want) {
-				t.Errorf("the keyboard reaches\n%v, the page has\n%v", got, want)
-			}
-			if len(want) < 4 {
-				t.Errorf("only %v", want)
-			}
-		})
-	}
-	t.Run("keys work", func(t *testing.T) {
-		tb := newTab(t)
-		tb.size(1280, 900)
-		tb.open(f.page())
-		tb.until("live", isLive+` && document.querySelector("#teams .more").checkVisibility()`)
-		tb.do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
-		tb.until("the skip link skips", `document.activeElement.id === "main"`)
-		tb.do(chromedp.Focus(chromedp.CSS("#teams .more")), chromedp.KeyEvent(" "))
-		tb.until("all rows", `document.querySelectorAll("#teams tbody tr").length === 26 && document.activeElement.getAttribute("aria-expanded") === "true"`)
-		tb.audit()
-		tb.do(chromedp.KeyEvent(" "))
-		tb.until("fewer rows", `document.querySelectorAll("#teams tbody tr").length === 10`)
-		tb.clean(f.address)
-	})
-}
-
 // TestNarrowAndLarge: 320 px is a phone, and 1280 px at 400 %.
-func TestNarrowAndLarge(t *testing.T) {
-	f := newFake(t)
-	f.score(map[string]int64{"it.liguria.ge": 123_456_789, "team-25": 98_765_432, "team-21": 87_654_321})
-	campaignInSwing(f)
-	for _, s := range [][2]int64{{320, 640}, {768, 1024}, {2560, 1440}, {3840, 2160}, {1920, 700}} {
-		t.Run(fmt.Sprintf("%dx%d", s[0], s[1]), func(t *testing.T) {
-			tb := newTab(t)
-			tb.size(s[0], s[1])
-			tb.open(f.page())
-			tb.until("live", isLive+` && document.querySelector("#teams tbody tr") && document.querySelector(".task-list li")`)
-			tb.until("everything stands still", `document.getAnimations().every((a) => a.effect.getTiming().iterations !== 1)`)
-			tb.audit()
-			tb.shoot(fmt.Sprintf("size-%d", s[0]), false)
-			tb.clean(f.address)
-		})
-	}
-}
-
 // TestNetworkGone: the browser says offline, then online again.
 func TestNetworkGone(t *testing.T) {
 	f := newFake(t)

@@ -98,7 +98,7 @@ func TestTheRealSignIn(t *testing.T) {
 // TestTheDemo opens the link that the demo prints, while it runs, and writes
 // the pictures of a real run.
 func TestTheDemo(t *testing.T) {
-	demo := muster(t, "demo", "--listen", "127.0.0.1:0", "--volunteers", "400", "--speed", "4000")
+	demo := muster(t, "demo", "--listen", "127.0.0.1:0", "--volunteers", "300", "--speed", "4000")
 	_, link, _ := strings.Cut(demo.says("#token="), "http")
 	address, err := url.Parse("http" + link)
 	if err != nil {
@@ -108,7 +108,7 @@ func TestTheDemo(t *testing.T) {
 	tb.size(1920, 1080)
 	tb.media("prefers-reduced-motion", "reduce") // for pictures of rows that stand
 	tb.open(address.String())
-	tb.until("live, with points, duels and tasks", isLive+` && `+sumAbove("it.liguria.ge", 20_000)+` && document.querySelectorAll(".duel").length === 2 && document.querySelectorAll(".task-list li").length > 2`)
+	tb.until("live, with points, duels and tasks", isLive+` && `+sumAbove("it.liguria.ge", 10_000)+` && document.querySelectorAll(".duel").length === 2 && document.querySelectorAll(".task-list li").length > 2`)
 	tb.until("changes of the lead", `document.querySelectorAll(".news-list li").length > 0`)
 	tb.audit()
 	tb.shoot("demo-wall", false)

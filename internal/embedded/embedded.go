@@ -39,18 +39,26 @@ func Start(password string) (*Server, error) {
 	})}, nil
 }
 
-// Client is connected to the server and ends with it.
+// Client is connected to the server and ends with it. It repeats no command by
+// itself and keeps to the deadline of a call's context.
 func (s *Server) Client() *redis.Client { return s.client }
 
-// Run ages keys until ctx ends.
+// Run ages keys until ctx ends: without it nothing ever expires.
 func (s *Server) Run(ctx context.Context) error {
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
-	for last := time.Now(); ; { //nolint:forbidigo // the monotonic clock: how much time passed, not what time it is
+	s.age(ctx, tick.C, time.Now()) //nolint:forbidigo // how much time passed, not what time it is
+	return nil
+}
+
+// age ages keys at each tick by what has passed since the one before. Go's
+// instants hold the monotonic clock, so a step of the wall clock ages nothing.
+func (s *Server) age(ctx context.Context, ticks <-chan time.Time, last time.Time) {
+	for {
 		select {
 		case <-ctx.Done():
-			return nil
-		case now := <-tick.C:
+			return
+		case now := <-ticks:
 			s.redis.FastForward(now.Sub(last))
 			last = now
 		}
