@@ -123,6 +123,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{401, "token_required", call{method: "POST", path: "@/actions", body: batch(many(1)...)}},
 		{401, "token_invalid", call{method: "POST", path: "@/actions", token: "x.y.z", body: batch(many(1)...)}},
 		{404, "campaign_unknown", call{method: "POST", path: "/v1/campaigns/" + other + "/actions", token: token, body: batch(many(1)...)}},
+		{404, "board_unknown", call{method: "GET", path: "@/boards/people%3Ait.liguria.xx", token: token}},
 		{404, "route_unknown", call{method: "GET", path: "/v1/nothing"}},
 		{405, "method_not_allowed", call{method: "PUT", path: "@/actions", token: token, body: batch(many(1)...)}},
 		{431, "headers_too_large", call{method: "GET", path: "@/me", token: strings.Repeat("x", 20<<10)}},

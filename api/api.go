@@ -80,6 +80,7 @@ func New(parts Parts, options Options) *API {
 	app := fiber.New(fiber.Config{
 		AppName:                 "muster",
 		Immutable:               true, // handlers keep strings: fasthttp would reuse their memory
+		UnescapePath:            true, // clients encode the colon of people:all
 		BodyLimit:               bodyLimit,
 		ReadBufferSize:          headerLimit,
 		ReadTimeout:             readTimeout,

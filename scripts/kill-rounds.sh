@@ -18,7 +18,7 @@ for round in $(seq "$rounds"); do
   folder=$work/d$round
   [ "$round" -ne 2 ] || folder=$work/d1
   journal=$folder.journal
-  "$work/muster" demo --listen 127.0.0.1:0 --volunteers "${VOLUNTEERS:-300}" --seed "$round" --speed 2000 \
+  "$work/muster" demo --listen 127.0.0.1:0 --volunteers "${VOLUNTEERS:-4000}" --seed "$round" --speed 50000 \
     --data "$folder" --journal "$journal" >"$work/demo.out" 2>"$work/demo.err" &
   pid=$!
   if [ "$round" -eq "$rounds" ] && [ "$long" -gt 0 ]; then wait=$long; else wait=$((2 + RANDOM % 10)).$((RANDOM % 10)); fi
