@@ -43,7 +43,7 @@ type answerView struct {
 // standingView is where the person stands after a write.
 type standingView struct {
 	Total  int64         `json:"total" doc:"All your points."`
-	Rank   *int          `json:"rank" doc:"Among all people this season; null while boards are stale or you are hidden."`
+	Rank   *int          `json:"rank" doc:"Among all people this season; null while boards are stale or you have no points; a hidden person is told the rank they would have."`
 	Streak points.Streak `json:"streak"`
 	Next   *nextView     `json:"next" doc:"The next rank above; null at the top."`
 	Stale  bool          `json:"stale" doc:"Boards are catching up; your points are recorded."`

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -42,7 +43,7 @@ func TestABatchIsJudgedOneByOne(t *testing.T) {
 		odd("c", map[string]any{"kind": 7}),
 		odd("d", map[string]any{"quantity": 0}),
 		odd("e", map[string]any{"quantity": "many"}),
-		odd("f", map[string]any{"quantity": 1e12}),
+		odd("f", map[string]any{"quantity": json.RawMessage("1e309")}),
 		odd("g", map[string]any{"occurred_at": "yesterday"}),
 		odd("h", map[string]any{"occurred_at": now.Add(time.Hour).Format(time.RFC3339)}),
 		odd("i", map[string]any{"occurred_at": now.Add(-15 * 24 * time.Hour).Format(time.RFC3339)}),

@@ -25,7 +25,10 @@ import (
 
 // Limits of a request. A batch of actions is the largest thing a phone sends.
 const (
-	bodyLimit    = 256 << 10
+	bodyLimit = 256 << 10
+	// readLimit is what is read at all: a body between the two is read and then
+	// refused, so that the refusal reaches the sender instead of a reset.
+	readLimit    = 4 << 20
 	smallBody    = 64 << 10
 	headerLimit  = 16 << 10
 	readTimeout  = 10 * time.Second
@@ -81,7 +84,7 @@ func New(parts Parts, options Options) *API {
 		AppName:                 "muster",
 		Immutable:               true, // handlers keep strings: fasthttp would reuse their memory
 		UnescapePath:            true, // clients encode the colon of people:all
-		BodyLimit:               bodyLimit,
+		BodyLimit:               readLimit,
 		ReadBufferSize:          headerLimit,
 		ReadTimeout:             readTimeout,
 		WriteTimeout:            writeTimeout,
@@ -108,6 +111,7 @@ func New(parts Parts, options Options) *API {
 	config.DocsPath = ""     // the stock page loads from a CDN; docs.go serves an embedded one
 	config.OpenAPIPath = ""
 	config.SchemasPath = ""
+	config.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
 	config.Info.Description = "The backend of a campaign's mobile app."
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},

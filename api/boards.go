@@ -17,7 +17,7 @@ type boardInput struct {
 	Scope
 	Board  string `path:"board" maxLength:"300" doc:"people:all, people:REGION, people:TEAM, teams:all, teams:REGION or regions:REGION (its children)." example:"regions:it.liguria"`
 	Window string `query:"window" maxLength:"16" doc:"season (the running one), all, or a season's id such as 2026-w47." default:"season"`
-	Around string `query:"around" maxLength:"200" doc:"me: the page with you, or your team or region, in the middle."`
+	Around string `query:"around" maxLength:"200" doc:"me: the page with you, or your team or region, in the middle; where you are not on the board, the first page."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 	Cursor string `query:"cursor" maxLength:"64"`
 }
@@ -101,9 +101,6 @@ func (a *API) board(ctx context.Context, in *boardInput) (*body[boardAnswer], er
 	switch in.Around {
 	case "":
 	case "me":
-		if mine == "" {
-			return nil, errs.New(errs.Invalid, "around_nobody", "You are not on this board. Leave around out.")
-		}
 		request.Around = mine
 	default:
 		return nil, errs.New(errs.Invalid, "around_invalid", "around takes me only.")

@@ -20,7 +20,7 @@ type campaignCreateCmd struct {
 	Name       string `help:"Name that people see." required:""`
 	AdminEmail string `help:"E-mail of the first admin, who signs in with a code." required:"" placeholder:"EMAIL"`
 	Parent     string `help:"Id of the campaign above this one." placeholder:"ID"`
-	TimeZone   string `help:"Time zone in which seasons and days begin." default:"UTC" placeholder:"ZONE"`
+	TimeZone   string `help:"Time zone in which seasons and days begin." default:"UTC"`
 	MinimumAge int    `help:"Ask for the year of birth and refuse younger people; 0 asks nobody." default:"0"`
 }
 

@@ -19,8 +19,8 @@ import (
 )
 
 type demoCmd struct {
-	Listen     string        `help:"Address to answer on; must be a loopback address." default:"127.0.0.1:8080" placeholder:"ADDR"`
-	Volunteers int           `help:"How many people take part." default:"2000" placeholder:"N"`
+	Listen     string        `help:"Address to answer on; must be a loopback address." default:"127.0.0.1:8080"`
+	Volunteers int           `help:"How many people take part." default:"2000"`
 	For        time.Duration `help:"End by itself after this long (sign-ups take up to a third of it). Empty: run until Ctrl-C." placeholder:"DURATION"`
 	JSON       bool          `name:"json" help:"Print exactly one line of JSON to stdout at the end."`
 	Seed       uint64        `help:"The same seed gives the same people and the same schedule." default:"1"`
@@ -82,7 +82,14 @@ func (c *demoCmd) check() error {
 	case !loopback(c.Listen):
 		return usagef("--listen %s is not a loopback address; the demo shows everybody's mail on a page", c.Listen)
 	}
-	return nil
+	if c.Journal == "" {
+		return nil
+	}
+	journal, err := os.OpenFile(c.Journal, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return usagef("--journal: %v", err)
+	}
+	return journal.Close()
 }
 
 // campaign serves, lets the people act, and stops the server.

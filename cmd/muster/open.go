@@ -11,19 +11,30 @@ import (
 
 // storage are the flags of every command that opens a campaign's data.
 type storage struct {
-	Data     string `help:"Folder with the campaign's data; made if it is missing." default:"./muster-data" env:"MUSTER_DATA" placeholder:"DIR"`
+	Data     string `help:"Folder with the campaign's data; made if it is missing." default:"./muster-data" env:"MUSTER_DATA"`
 	RedisURL string `name:"redis-url" help:"Redis or Valkey for boards, feeds and limits (redis://host:6379/0). Empty: inside this process." env:"MUSTER_REDIS_URL" placeholder:"URL"`
 	MongoURL string `name:"mongo-url" help:"Not built yet: MongoDB as the store. Setting it is refused." env:"MUSTER_MONGO_URL" placeholder:"URL" hidden:""`
+}
+
+// check refuses addresses that name nothing, before anything is opened.
+func (s storage) check() error {
+	if s.MongoURL != "" {
+		return usagef("MUSTER_MONGO_URL is set, but this build keeps its documents in SQLite only; unset it")
+	}
+	if err := app.CheckRedisURL(s.RedisURL); err != nil {
+		return usageError{err}
+	}
+	return nil
 }
 
 // open opens the data folder. A folder in use or a value that names nothing is
 // the caller's to mend: usageError.
 func (s storage) open(ctx context.Context, env *environment) (*app.App, error) {
-	if s.MongoURL != "" {
-		return nil, usagef("MUSTER_MONGO_URL is set, but this build keeps its documents in SQLite only; unset it")
+	if err := s.check(); err != nil {
+		return nil, err
 	}
 	a, err := app.Open(ctx, app.Options{Data: s.Data, RedisURL: s.RedisURL, Version: version, Log: env.log})
-	if errors.Is(err, app.ErrInUse) || errors.Is(err, app.ErrBadRedisURL) || errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, app.ErrInUse) || errors.Is(err, fs.ErrPermission) {
 		return nil, usageError{err}
 	}
 	return a, err

@@ -7,17 +7,19 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
 	"github.com/musterhq/muster/domain/campaign"
+	"github.com/musterhq/muster/domain/people"
 	"github.com/musterhq/muster/internal/app"
 )
 
 type serveCmd struct {
 	storage `embed:""`
 
-	Listen         string   `help:"Address to answer on." default:"127.0.0.1:8080" env:"MUSTER_LISTEN" placeholder:"ADDR"`
+	Listen         string   `help:"Address to answer on." default:"127.0.0.1:8080" env:"MUSTER_LISTEN"`
 	TrustedProxies []string `help:"Addresses or networks of your proxies, whose X-Forwarded-For is believed." env:"MUSTER_TRUSTED_PROXIES" placeholder:"CIDR"`
 	Origins        []string `help:"Origins of web pages, besides this server's own, that may open live feeds (https://example.org)." env:"MUSTER_ORIGINS" placeholder:"ORIGIN"`
 	SMTPURL        string   `name:"smtp-url" help:"Mail server for sign-in codes (smtp://user:password@host:587). Empty: the inbox page, on a loopback address only." env:"MUSTER_SMTP_URL" placeholder:"URL"`
@@ -28,7 +30,7 @@ type serveCmd struct {
 	Campaign   string `help:"First run: id of the campaign to create (lower-case letters, digits, hyphens)." env:"MUSTER_CAMPAIGN" placeholder:"ID"`
 	Name       string `help:"First run: the campaign's name." env:"MUSTER_NAME"`
 	AdminEmail string `help:"First run: e-mail of its first admin, who signs in with a code." env:"MUSTER_ADMIN_EMAIL" placeholder:"EMAIL"`
-	TimeZone   string `help:"First run: the campaign's time zone." default:"UTC" env:"MUSTER_TIME_ZONE" placeholder:"ZONE"`
+	TimeZone   string `help:"First run: the campaign's time zone." default:"UTC" env:"MUSTER_TIME_ZONE"`
 }
 
 // Run serves until SIGINT or SIGTERM, then drains.
@@ -41,6 +43,12 @@ func (c *serveCmd) Run(env *environment) error {
 	}
 	if err := errors.Join(c.mail().Check(), c.fcm().Check()); err != nil {
 		return usageError{err}
+	}
+	if err := c.storage.check(); err != nil {
+		return err
+	}
+	if err := c.checkFirstRun(env); err != nil {
+		return err
 	}
 	listener, err := listen(env.ctx, c.Listen)
 	if err != nil {
@@ -78,6 +86,27 @@ func (c *serveCmd) firstRun(env *environment, a *app.App) error {
 		return err
 	}
 	return createCampaign(env, a, campaign.Campaign{Name: c.Name, TimeZone: c.TimeZone}, c.Campaign, c.AdminEmail)
+}
+
+// checkFirstRun refuses what the first run could not use, before a data folder
+// is made for it.
+func (c *serveCmd) checkFirstRun(env *environment) error {
+	if app.HasData(c.Data) {
+		return nil
+	}
+	if err := c.ask(env); err != nil {
+		return err
+	}
+	if !campaign.ValidID(c.Campaign) {
+		return usagef("--campaign %s cannot be a campaign's id: use 2 to 63 lower-case letters, digits and hyphens", c.Campaign)
+	}
+	if _, err := people.NormaliseEmail(c.AdminEmail); err != nil {
+		return plain(err)
+	}
+	if _, err := time.LoadLocation(c.TimeZone); err != nil {
+		return usagef("--time-zone %s is not a time zone; use a name such as Europe/Rome", c.TimeZone)
+	}
+	return nil
 }
 
 // ask fills what the flags left open, on a terminal; elsewhere it names them.

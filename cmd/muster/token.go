@@ -11,10 +11,10 @@ import (
 )
 
 type tokenCmd struct {
-	Data     string        `help:"Folder with the campaign's data; a server may be running on it." default:"./muster-data" env:"MUSTER_DATA" placeholder:"DIR"`
+	Data     string        `help:"Folder with the campaign's data; a server may be running on it." default:"./muster-data" env:"MUSTER_DATA"`
 	Campaign string        `help:"Id of the campaign." required:"" placeholder:"ID"`
 	Role     string        `help:"What the token may do: display (a wall screen: aggregates only), lead, media, staff or admin." enum:"display,lead,media,staff,admin" default:"display"`
-	Region   string        `help:"Root of the regions a display or lead token sees; empty: all." placeholder:"ID"`
+	Region   string        `help:"Root of the regions that a lead token leads, or whose tasks a display token sees; empty: all." placeholder:"ID"`
 	Expires  time.Duration `help:"How long it holds, at most 9600h (400 days)." required:"" placeholder:"DURATION"`
 }
 

@@ -40,6 +40,9 @@ func (c *verifyBoardsCmd) Run(env *environment) error {
 		return err
 	}
 	defer a.Close()
+	if all, err := a.Campaigns.All(env.ctx); err == nil && len(all) == 0 {
+		return usagef("%s holds no campaign; name the data folder with --data", c.Data)
+	}
 	report, err := a.Verify(env.ctx, app.VerifyRequest{Campaign: c.Campaign, Journal: demo.Acknowledged(journal)})
 	if err != nil {
 		return plain(err)

@@ -53,9 +53,9 @@ func invitationID(code string) string { return store.IDFrom("invitation", code) 
 // Invite gives the code of a new invitation, for a link. The same person may
 // invite to what they may give by PutRoles; a service token may not, since an
 // invitation holds only while its inviter could still give its roles. A repeat
-// under the same Key gives the same code, and changes nothing. Errors: Invalid
-// role_invalid, uses_invalid, expiry_invalid, field_invalid; Forbidden
-// role_forbidden.
+// under the same Key gives the same code, and changes nothing; the same Key for
+// something else is Conflict key_reused. Other errors: Invalid role_invalid,
+// uses_invalid, expiry_invalid, field_invalid; Forbidden role_forbidden.
 func (s *Service) Invite(ctx context.Context, campaignID string, by Identity, in InviteRequest) (code string, err error) {
 	giver, err := s.authority(ctx, campaignID, by)
 	if err != nil {
@@ -83,15 +83,31 @@ func (s *Service) Invite(ctx context.Context, campaignID string, by Identity, in
 		key = store.NewID()
 	}
 	code = base64.RawURLEncoding.EncodeToString(s.keys.derive("invitation", campaignID, by.Person, key))
-	err = s.invitations.InsertOne(ctx, campaignID, &invitation{
+	wanted := &invitation{
 		Meta: store.Meta{ID: invitationID(code)}, By: by.Person, Grants: grants, Uses: in.Uses,
 		CreatedAt: now, ExpiresAt: in.Expires, PurgeAt: in.Expires.Add(invitationKept),
-	})
-	if err != nil && !errors.Is(err, store.ErrDuplicate) {
+	}
+	err = s.invitations.InsertOne(ctx, campaignID, wanted)
+	if errors.Is(err, store.ErrDuplicate) {
+		return code, s.sameInvitation(ctx, campaignID, wanted)
+	}
+	if err != nil {
 		return "", storeError(err)
 	}
 	s.log.Info("invitation made", "campaign", campaignID, "by", by.Person, "invitation", invitationID(code), "uses", in.Uses)
 	return code, nil
+}
+
+// sameInvitation refuses a key that was used for an invitation to something else.
+func (s *Service) sameInvitation(ctx context.Context, campaignID string, wanted *invitation) error {
+	first, err := s.invitations.Get(ctx, campaignID, wanted.ID)
+	if err != nil {
+		return storeError(err)
+	}
+	if !slices.Equal(first.Grants, wanted.Grants) || first.Uses != wanted.Uses || first.ExpiresAt.UnixMilli() != wanted.ExpiresAt.UnixMilli() {
+		return errs.New(errs.Conflict, "key_reused", "This Idempotency-Key was used for another request. Use a new one.")
+	}
+	return nil
 }
 
 func (in *InviteRequest) check(now time.Time) error {

@@ -49,14 +49,15 @@ func New(engine store.Engine, regions Regions, clk clock.Clock, options Options)
 
 // Post opens a task. The caller has checked that the poster may. Errors:
 // Invalid task_kind_unknown, task_title_invalid, task_capacity_invalid,
-// task_window_invalid, region_unknown.
+// task_window_invalid, region_unknown; Conflict key_reused, where the key was
+// used for another task.
 func (s *Service) Post(ctx context.Context, campaignID string, r PostRequest) (*Offer, error) {
 	id := store.NewID()
 	if r.Key != "" {
 		id = store.IDFrom(campaignID, r.PostedBy, r.Key)
 		// A repeat answers the first task even when its window no longer passes.
 		if offer, err := s.Get(ctx, campaignID, id, r.PostedBy); errs.CodeOf(err) != "task_unknown" {
-			return offer, err
+			return r.first(offer, err)
 		}
 	}
 	now := s.clock.Now()
@@ -79,7 +80,7 @@ func (s *Service) Post(ctx context.Context, campaignID string, r PostRequest) (*
 	announce(&t.Effects, t, closedEvent, t.eventID("closed"), t.EndsAt)
 	err = s.tasks.InsertOne(ctx, campaignID, t)
 	if errors.Is(err, store.ErrDuplicate) {
-		return s.Get(ctx, campaignID, id, r.PostedBy)
+		return r.first(s.Get(ctx, campaignID, id, r.PostedBy))
 	}
 	if err != nil {
 		return nil, stored(err)

@@ -3,6 +3,7 @@ package task
 import (
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/musterhq/muster/internal/errs"
@@ -105,6 +106,24 @@ type PostRequest struct {
 
 // check answers Invalid with the code of the first field that is wrong, and
 // fills in what may be left out.
+// first answers the task that the request's key made, unless the request says
+// something else now. When it starts is not compared: absent, it is the time of
+// the call.
+func (r *PostRequest) first(made *Offer, err error) (*Offer, error) {
+	if err != nil {
+		return nil, err
+	}
+	same := made.Kind == r.Kind && made.Title == strings.TrimSpace(r.Title) && made.Region == r.Region &&
+		made.Capacity == r.Capacity && made.EndsAt.UnixMilli() == r.EndsAt.UnixMilli()
+	if !same {
+		return nil, errs.New(errs.Conflict, "key_reused", "This Idempotency-Key was used for another task. Use a new one.")
+	}
+	return made, nil
+}
+
+// hidden is a character that is not seen, or that turns what follows around.
+func hidden(c rune) bool { return unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) }
+
 func (r *PostRequest) check(now time.Time) error {
 	r.Title = strings.TrimSpace(r.Title)
 	if r.StartsAt.IsZero() {
@@ -114,7 +133,7 @@ func (r *PostRequest) check(now time.Time) error {
 	if _, known := leases[r.Kind]; !known {
 		return errs.New(errs.Invalid, "task_kind_unknown", "Choose one of door, call, text, event, share, data_entry, ride, training, custom as the kind.")
 	}
-	if n := utf8.RuneCountInString(r.Title); n == 0 || n > MaxTitle || !utf8.ValidString(r.Title) {
+	if n := utf8.RuneCountInString(r.Title); n == 0 || n > MaxTitle || !utf8.ValidString(r.Title) || strings.ContainsFunc(r.Title, hidden) {
 		return errs.New(errs.Invalid, "task_title_invalid", "Give the task a title of 1 to %d characters.", MaxTitle)
 	}
 	if r.Capacity < 1 || r.Capacity > MaxCapacity {

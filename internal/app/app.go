@@ -119,6 +119,18 @@ func schemas() []store.Schema {
 	return all
 }
 
+// CheckRedisURL says whether an address can be one, without connecting:
+// ErrBadRedisURL. Empty stands for the Redis inside the process.
+func CheckRedisURL(address string) error {
+	if address == "" {
+		return nil
+	}
+	if _, err := redis.ParseURL(address); err != nil {
+		return ErrBadRedisURL // not err: it quotes the address, which may hold a password
+	}
+	return nil
+}
+
 func (a *App) openRedis() error {
 	if a.options.RedisURL == "" {
 		server, err := embedded.Start(store.NewID())
@@ -132,7 +144,7 @@ func (a *App) openRedis() error {
 	}
 	options, err := redis.ParseURL(a.options.RedisURL)
 	if err != nil {
-		return ErrBadRedisURL // not err: it quotes the address, which may hold a password
+		return ErrBadRedisURL
 	}
 	options.MaxRetries = -1 // a lost reply must not be sent twice (scripts decide what may repeat)
 	options.ContextTimeoutEnabled = true

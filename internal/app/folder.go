@@ -33,6 +33,12 @@ type folder struct {
 	lock *flock.Flock
 }
 
+// HasData says whether a data folder has been used before.
+func HasData(path string) bool {
+	_, err := os.Stat(filepath.Join(path, storeFile))
+	return err == nil
+}
+
 // openFolder makes the folder if it is missing and takes it for this process.
 // The kernel gives it back when the process ends, however it ends.
 func openFolder(path string) (*folder, error) {

@@ -34,8 +34,9 @@ type hand struct {
 	tokens *session
 }
 
-func (n *newsroom) sign(ctx context.Context, email string) (*hand, error) {
-	v := &volunteer{email: email, device: "hq-" + email, place: &n.run.o.Places[0], postcode: n.run.o.Places[0].Postcodes[0]}
+// sign signs one of HQ in. index is below zero: the volunteers have the others.
+func (n *newsroom) sign(ctx context.Context, index int, email string) (*hand, error) {
+	v := &volunteer{index: index, email: email, device: "hq-" + email, place: &n.run.o.Places[0], postcode: n.run.o.Places[0].Postcodes[0]}
 	tokens, err := n.run.enter(ctx, v)
 	if err != nil {
 		return nil, fmt.Errorf("sign %s in: %w", email, err)
@@ -89,10 +90,10 @@ func (n *newsroom) awaitPeople(ctx context.Context) bool {
 // prepare signs both people of HQ in and accredits the media.
 func (n *newsroom) prepare(ctx context.Context) (err error) {
 	author, approver := n.run.system.Headquarters()
-	if n.author, err = n.sign(ctx, author); err != nil {
+	if n.author, err = n.sign(ctx, -1, author); err != nil {
 		return err
 	}
-	if n.approver, err = n.sign(ctx, approver); err != nil {
+	if n.approver, err = n.sign(ctx, -2, approver); err != nil {
 		return err
 	}
 	var page struct {

@@ -56,21 +56,26 @@ func (t *tally) now() (people, claims int, actions Actions) {
 }
 
 // check looks for every acknowledged action in the ledger, and for any action
-// that is there twice: ids are unique across people.
+// that is there twice. The demo's own ids are unique across people; a visitor's
+// only among their own.
 func (t *tally) check(ctx context.Context, system System) (Ledger, error) {
 	var found Ledger
 	seen := map[string]int{}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for action, err := range system.Ledger(ctx) {
 		if err != nil {
 			return found, err
 		}
 		found.Actions++
-		if seen[action.ID]++; seen[action.ID] == 2 {
+		key := action.ID
+		if _, ours := t.acked[key]; !ours {
+			key = action.Account + "/" + action.ID
+		}
+		if seen[key]++; seen[key] == 2 {
 			found.Doubled++
 		}
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	for id := range t.acked {
 		if seen[id] == 0 {
 			found.Missing++
