@@ -34,8 +34,8 @@ const (
 	readTimeout  = 10 * time.Second
 	writeTimeout = 15 * time.Second
 	idleTimeout  = 60 * time.Second
-	// callTimeout bounds one handler: longer than a write may stay unknown
-	// (design section 5.4), shorter than writeTimeout.
+	// callTimeout bounds one handler: longer than the 10 s after which a write
+	// is unknown, shorter than writeTimeout.
 	callTimeout = 12 * time.Second
 )
 

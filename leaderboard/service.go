@@ -53,7 +53,7 @@ type Parts struct {
 	Log       *slog.Logger
 }
 
-// Times of the scheme, with the reasons in design section 5.
+// Times of the scheme.
 const (
 	// margin is what the sweep leaves alone: an insert ends within 10 s or is
 	// unknown, and clocks differ by at most 5 s.

@@ -21,7 +21,7 @@ const (
 type Unit struct {
 	ID      string
 	Sum     int64 // day-capped points of its members in the window
-	Members int64 // people it is measured by (design: at the season's start)
+	Members int64 // people it is measured by (at the season's start)
 }
 
 // Index is a unit's fair index in points a member; nil when the unit has fewer

@@ -13,8 +13,8 @@ import (
 )
 
 // maxSkew is how far this node's clock may be from the store's and Redis's
-// before it stops calling itself ready: the sweep's margins stand on it
-// (design section 5.4).
+// before it stops calling itself ready: the margin by which the sweep stays
+// behind the ledger stands on it.
 const maxSkew = 5 * time.Second
 
 // drainTimeout bounds how long requests in flight may take after SIGTERM.

@@ -166,8 +166,8 @@ type trade struct {
 	least, most int
 }
 
-// trades follow field.md 3.3: about 20 doors, 30 dials or some hundred texts an
-// hour, reported in parts of an hour. All stay within the rule set's ranges.
+// trades follow what campaigns report: about 20 doors, 30 dials or some hundred
+// texts an hour, reported in parts of an hour. All stay within the rule set's ranges.
 var trades = []trade{
 	{"door", .34, 3, 25},
 	{"call", .24, 5, 30},
