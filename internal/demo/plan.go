@@ -3,9 +3,11 @@ package demo
 import (
 	"cmp"
 	"fmt"
+	"hash/fnv"
 	"iter"
 	"math/rand/v2"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/musterhq/muster/internal/demo/rhythm"
@@ -29,6 +31,7 @@ const (
 // clock or at any answer.
 type plan struct {
 	seed    uint64
+	root    string // id of the root region
 	people  int
 	signUps time.Duration // all sign up within this
 	speed   float64
@@ -42,7 +45,7 @@ func newPlan(o *Options) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{seed: o.Seed, people: o.Volunteers, signUps: cmp.Or(o.signUps, calmSignUps), speed: o.Speed, table: table, places: o.Places, upTo: make([]int, len(o.Places))}
+	p := &plan{seed: o.Seed, root: o.Root, people: o.Volunteers, signUps: cmp.Or(o.signUps, calmSignUps), speed: o.Speed, table: table, places: o.Places, upTo: make([]int, len(o.Places))}
 	if o.For > 0 {
 		p.signUps = o.For / 3
 	}
@@ -197,5 +200,19 @@ func (v *volunteer) deed(from *rand.Rand, at time.Duration) deed {
 			}
 		}
 	}
-	return deed{at: at, kind: t.name, quantity: t.least + from.IntN(t.most-t.least+1)}
+	quantity := float64(t.least+from.IntN(t.most-t.least+1)) * v.zeal()
+	return deed{at: at, kind: t.name, quantity: max(int(quantity), 1)}
+}
+
+// zeals are how much of a report's usual quantity people manage, by where they
+// live: without any difference there would be no rivalry to show.
+var zeals = [...]float64{1, .75, .6, .5}
+
+// zeal is the volunteer's, the same for all of their region's neighbours: drawn
+// by the seed from the name of the region above theirs.
+func (v *volunteer) zeal() float64 {
+	above, _, _ := strings.Cut(strings.TrimPrefix(v.place.Region, v.plan.root+"."), ".")
+	name := fnv.New64a()
+	_, _ = name.Write([]byte(above)) // never fails
+	return zeals[(name.Sum64()+v.plan.seed)%uint64(len(zeals))]
 }

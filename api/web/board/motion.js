@@ -45,6 +45,14 @@ function stop(row) {
   for (const a of row.getAnimations()) if (a.id === "glide") a.cancel();
 }
 
+/** How much of the way a figure has counted after so many milliseconds, 0 to 1.
+ *  A frame's time may lie before the clock's that was read ahead of it: that is
+ *  the beginning, not a place before it. */
+export function counted(ms) {
+  const t = Math.min(1, Math.max(0, ms / COUNT_MS));
+  return 1 - (1 - t) ** 3;
+}
+
 /** A figure that counts to its new value. */
 export class Tally {
   #element;
@@ -66,9 +74,9 @@ export class Tally {
     if (from === null || !animated()) return this.#write(value);
     const start = performance.now();
     const step = (now) => {
-      const t = Math.min(1, (now - start) / COUNT_MS);
-      this.#write(t === 1 ? value : Math.round(from + (value - from) * (1 - (1 - t) ** 3)));
-      if (t < 1) this.#frame = requestAnimationFrame(step);
+      const part = counted(now - start);
+      this.#write(part === 1 ? value : Math.round(from + (value - from) * part));
+      if (part < 1) this.#frame = requestAnimationFrame(step);
     };
     this.#frame = requestAnimationFrame(step);
   }

@@ -4,6 +4,7 @@ import { BASE_MS, CAP_MS, delay, spread } from "/board/backoff.js";
 import { cut, leaderOf, withRows } from "/board/duel.js";
 import { fairDigits, formats } from "/board/format.js";
 import { Live, afterClose } from "/board/live.js";
+import { counted } from "/board/motion.js";
 import { KEPT, SETTLE_MS, withNews } from "/board/news.js";
 import { LeadWatch, applyDelta, compareText, fairest, leaders, settle, share } from "/board/ranking.js";
 import { claims, renewAfterMs, tokenFromAddress } from "/board/session.js";
@@ -23,6 +24,15 @@ const row = (rank, id, sum, extra = {}) => ({ rank, id, name: id.toUpperCase(), 
 const board = (...rows) => ({ board: "teams:all", window: "2024-w44", stale: false, total: rows.length, updated_at: "t0", rows });
 
 // --- boards
+
+test("a figure counts from where it stands to its new value and never beyond", () => {
+  equal([-400, 0, 1e9].map(counted), [0, 0, 1]);
+  for (let ms = 0, last = 0; ms <= 600; ms += 20) {
+    const part = counted(ms);
+    equal(part >= last && part <= 1, true, `${ms} ms: ${part} after ${last}`);
+    last = part;
+  }
+});
 
 test("a delta replaces, adds, removes and leaves the old board alone", () => {
   const before = settle(board(row(1, "a", 30), row(2, "b", 20), row(3, "c", 10)));
