@@ -203,7 +203,7 @@ func (a *API) seasons(ctx context.Context, in *Scope) (*body[seasonsAnswer], err
 	if err != nil {
 		return nil, err
 	}
-	zone, err := time.LoadLocation(c.TimeZone)
+	zone, err := a.parts.Campaigns.Location(c.TimeZone)
 	if err != nil {
 		return nil, err
 	}

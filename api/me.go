@@ -89,7 +89,7 @@ func (a *API) zoneOf(ctx context.Context, p *people.Person) *time.Location {
 			name = c.TimeZone
 		}
 	}
-	zone, err := time.LoadLocation(name)
+	zone, err := a.parts.Campaigns.Location(name)
 	if err != nil {
 		return time.UTC
 	}

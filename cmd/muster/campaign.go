@@ -6,6 +6,7 @@ import (
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/internal/app"
 	"github.com/musterhq/muster/internal/errs"
+	"github.com/musterhq/muster/store"
 )
 
 type campaignCmd struct {
@@ -31,16 +32,17 @@ func (c *campaignCreateCmd) Run(env *environment) error {
 		return err
 	}
 	defer a.Close()
-	return createCampaign(env, a, campaign.Campaign{Name: c.Name, Parent: c.Parent, TimeZone: c.TimeZone, MinimumAge: c.MinimumAge}, c.ID, c.AdminEmail)
+	return createCampaign(env, a, campaign.Campaign{
+		Meta: store.Meta{ID: c.ID}, Name: c.Name, Parent: c.Parent, TimeZone: c.TimeZone, MinimumAge: c.MinimumAge,
+	}, c.AdminEmail)
 }
 
-func createCampaign(env *environment, a *app.App, wanted campaign.Campaign, id, adminEmail string) error {
-	wanted.ID = id
+func createCampaign(env *environment, a *app.App, wanted campaign.Campaign, adminEmail string) error {
 	if err := a.CreateCampaign(env.ctx, wanted, adminEmail); err != nil {
 		return plain(err)
 	}
-	fmt.Fprintf(env.err, "Created campaign %s. Its admin signs in with a code sent to the address given.\n", id)
-	fmt.Fprintf(env.err, "Next: muster import postcodes FILE --campaign %s\n", id)
+	fmt.Fprintf(env.err, "Created campaign %s. Its admin signs in with a code sent to the address given.\n", wanted.ID)
+	fmt.Fprintf(env.err, "Next: muster import postcodes FILE --campaign %s\n", wanted.ID)
 	return nil
 }
 

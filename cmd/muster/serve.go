@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"time"
 
 	"golang.org/x/term"
 
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/people"
 	"github.com/musterhq/muster/internal/app"
+	"github.com/musterhq/muster/store"
 )
 
 type serveCmd struct {
@@ -85,7 +85,12 @@ func (c *serveCmd) firstRun(env *environment, a *app.App) error {
 	if err := c.ask(env); err != nil {
 		return err
 	}
-	return createCampaign(env, a, campaign.Campaign{Name: c.Name, TimeZone: c.TimeZone}, c.Campaign, c.AdminEmail)
+	return createCampaign(env, a, c.wanted(), c.AdminEmail)
+}
+
+// wanted is the campaign that the first run creates.
+func (c *serveCmd) wanted() campaign.Campaign {
+	return campaign.Campaign{Meta: store.Meta{ID: c.Campaign}, Name: c.Name, TimeZone: c.TimeZone}
 }
 
 // checkFirstRun refuses what the first run could not use, before a data folder
@@ -97,14 +102,12 @@ func (c *serveCmd) checkFirstRun(env *environment) error {
 	if err := c.ask(env); err != nil {
 		return err
 	}
-	if !campaign.ValidID(c.Campaign) {
-		return usagef("--campaign %s cannot be a campaign's id: use 2 to 63 lower-case letters, digits and hyphens", c.Campaign)
+	wanted := c.wanted()
+	if err := wanted.Check(); err != nil {
+		return plain(err)
 	}
 	if _, err := people.NormaliseEmail(c.AdminEmail); err != nil {
 		return plain(err)
-	}
-	if _, err := time.LoadLocation(c.TimeZone); err != nil {
-		return usagef("--time-zone %s is not a time zone; use a name such as Europe/Rome", c.TimeZone)
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ const (
 	// campaigns; the least used are read again.
 	maxCampaigns = 4096
 	maxTrees     = 64
+	maxZones     = 1000 // more than there are
 )
 
 // Service is the campaigns, their trees, teams and postcodes. It is safe for
@@ -38,6 +39,7 @@ type Service struct {
 
 	known *lru.Cache[string, cachedCampaign]
 	trees *lru.Cache[string, *cachedTree]
+	zones *lru.Cache[string, *time.Location]
 	// making keeps two callers from adding two cachedTrees of one campaign.
 	making sync.Mutex
 	// importing lets imports take turns: they are rare, and each holds the
@@ -69,7 +71,12 @@ func New(engine store.Engine, clock clock.Clock) *Service {
 	if err != nil {
 		panic(err)
 	}
+	zones, err := lru.New[string, *time.Location](maxZones)
+	if err != nil {
+		panic(err)
+	}
 	return &Service{
+		zones:     zones,
 		campaigns: store.NewCollection[Campaign](engine, campaignSchema),
 		regions:   store.NewCollection[Region](engine, regionSchema),
 		teams:     store.NewCollection[Team](engine, teamSchema),
@@ -80,24 +87,47 @@ func New(engine store.Engine, clock clock.Clock) *Service {
 	}
 }
 
+// Check refuses what cannot be created, with the errors of Create that need no
+// look at the store.
+func (c *Campaign) Check() error {
+	switch {
+	case !ValidID(c.ID):
+		return errs.New(errs.Invalid, "campaign_id", "%q cannot be a campaign's id: use 2 to 63 lower-case letters, digits and hyphens, a letter or digit first.", c.ID)
+	case c.Name == "" || !utf8.ValidString(c.Name) || utf8.RuneCountInString(c.Name) > maxName:
+		return errs.New(errs.Invalid, "campaign_name", "Give the campaign a name of 1 to %d characters.", maxName)
+	case c.MinimumAge < 0 || c.MinimumAge > 99:
+		return errs.New(errs.Invalid, "minimum_age", "The minimum age is 0 to 99 years; 0 asks nobody.")
+	case c.Root != "" || c.Depth != "" || c.TreeVersion != 0:
+		return errs.New(errs.Invalid, "root_not_settable", "The tree of regions comes from an import of postcodes; create the campaign without a root.")
+	}
+	if _, err := time.LoadLocation(c.TimeZone); err != nil || c.TimeZone == "" || c.TimeZone == "Local" {
+		return errs.New(errs.Invalid, "time_zone_unknown", "%q is not a time zone: use a name such as Europe/Rome.", c.TimeZone)
+	}
+	return nil
+}
+
+// Location is a time zone by its IANA name, kept in memory: it is asked for with
+// every action, and reading the zone's table each time is not free.
+func (s *Service) Location(name string) (*time.Location, error) {
+	if zone, ok := s.zones.Get(name); ok {
+		return zone, nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fmt.Errorf("time zone: %w", err)
+	}
+	s.zones.Add(name, zone)
+	return zone, nil
+}
+
 // Create makes a campaign and answers it as stored. ID, Name and TimeZone are
 // required; Root, Depth and TreeVersion come from Import and must be empty.
 // Invalid: campaign_id, campaign_name, time_zone_unknown, minimum_age,
 // parent_unknown, root_not_settable. Conflict: campaign_exists.
 func (s *Service) Create(ctx context.Context, c Campaign) (*Campaign, error) {
 	c.Name = strings.TrimSpace(c.Name)
-	switch {
-	case !ValidID(c.ID):
-		return nil, errs.New(errs.Invalid, "campaign_id", "%q cannot be a campaign's id: use 2 to 63 lower-case letters, digits and hyphens, a letter or digit first.", c.ID)
-	case c.Name == "" || !utf8.ValidString(c.Name) || utf8.RuneCountInString(c.Name) > maxName:
-		return nil, errs.New(errs.Invalid, "campaign_name", "Give the campaign a name of 1 to %d characters.", maxName)
-	case c.MinimumAge < 0 || c.MinimumAge > 99:
-		return nil, errs.New(errs.Invalid, "minimum_age", "The minimum age is 0 to 99 years; 0 asks nobody.")
-	case c.Root != "" || c.Depth != "" || c.TreeVersion != 0:
-		return nil, errs.New(errs.Invalid, "root_not_settable", "The tree of regions comes from an import of postcodes; create the campaign without a root.")
-	}
-	if _, err := time.LoadLocation(c.TimeZone); err != nil || c.TimeZone == "" || c.TimeZone == "Local" {
-		return nil, errs.New(errs.Invalid, "time_zone_unknown", "%q is not a time zone: use a name such as Europe/Rome.", c.TimeZone)
+	if err := c.Check(); err != nil {
+		return nil, err
 	}
 	if c.Parent != "" {
 		if _, err := s.Get(ctx, c.Parent); errs.KindOf(err) == errs.NotFound {

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/people"
@@ -63,11 +62,11 @@ func (a *App) calendar(ctx context.Context, campaignID string) (points.Calendar,
 	if err != nil {
 		return nil, err
 	}
-	return calendarOf(c)
+	return calendarOf(a.Campaigns, c)
 }
 
-func calendarOf(c *campaign.Campaign) (season.Calendar, error) {
-	zone, err := time.LoadLocation(c.TimeZone)
+func calendarOf(campaigns *campaign.Service, c *campaign.Campaign) (season.Calendar, error) {
+	zone, err := campaigns.Location(c.TimeZone)
 	if err != nil {
 		return season.Calendar{}, fmt.Errorf("campaign %s: %w", c.ID, err)
 	}

@@ -164,7 +164,7 @@ func (a *App) plug(keys people.Keys) {
 	a.ledger = leaderboard.NewLedger(a.store)
 	a.Boards = leaderboard.New(leaderboard.Parts{
 		Redis: a.redis, Store: a.store, Ledger: a.ledger, Campaigns: a.Campaigns, Names: names{a.Campaigns, a.People},
-		Recount: recount, Clock: a.clock, Log: a.log,
+		Recount: a.recount, Clock: a.clock, Log: a.log,
 	})
 	a.onRun("boards", a.Boards.Run)
 	a.Inbox = push.NewInbox(a.store, a.clock)

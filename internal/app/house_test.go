@@ -19,7 +19,7 @@ var house = []struct {
 	room string
 	may  []string
 }{
-	{"cmd/muster", []string{"internal/", "domain/campaign", "domain/people"}},
+	{"cmd/muster", []string{"internal/", "domain/campaign", "domain/people", "store"}},
 	{"internal/app", []string{"api", "leaderboard", "realtime", "push", "domain/", "store", "store/sqlite", "internal/"}},
 	{"api", []string{"leaderboard", "realtime", "domain/", "store", "internal/errs", "internal/clock"}},
 	{"leaderboard", []string{"domain/", "store", "internal/errs", "internal/clock"}},

@@ -206,7 +206,7 @@ func (l live) Me(ctx context.Context, campaignID, account string) (json.RawMessa
 		if err != nil {
 			return nil, err
 		}
-		calendar, err := calendarOf(c)
+		calendar, err := calendarOf(l.campaigns, c)
 		if err != nil {
 			return nil, err
 		}

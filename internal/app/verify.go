@@ -200,8 +200,8 @@ func (a *App) RebuildBoards(ctx context.Context, campaignID string, progress io.
 }
 
 // recount implements leaderboard.Recount.
-func recount(c *campaign.Campaign, postings []*points.Posting) (points.Recounted, error) {
-	calendar, err := calendarOf(c)
+func (a *App) recount(c *campaign.Campaign, postings []*points.Posting) (points.Recounted, error) {
+	calendar, err := calendarOf(a.Campaigns, c)
 	if err != nil {
 		return points.Recounted{}, err
 	}
