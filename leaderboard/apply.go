@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/musterhq/muster/domain/points"
+	"github.com/musterhq/muster/store"
 )
 
 // What a call of the script can meet that is no failure.
@@ -19,16 +21,39 @@ var (
 	errEmpty = errors.New("leaderboard: no boards yet")
 )
 
+// Bounds of Apply's queue, for each campaign: what waits while a call of the
+// script is under way goes into the next.
+var applyLimits = store.GroupLimits{Together: 256, Waiting: 4096, Within: 5 * time.Second}
+
 // Apply brings postings to the boards: those whose n is not above what the
 // boards hold change nothing, so any order and any number of repeats give the
 // same boards. Lines of closed seasons are left out; all-time moves. It answers
-// once every generation has them, up to 200 accounts in one atomic step.
+// once every generation has them, up to 200 accounts in one atomic step, which
+// callers who come at the same time share.
 //
-// An error is Unavailable boards_unavailable, or what Campaigns answered; the
-// postings then may or may not be on the boards, and [Boards.Run] brings them
-// there in any case. While Redis holds no boards at all Apply does nothing: the
-// rebuild that Run then starts reads the ledger.
+// An error is Unavailable boards_unavailable, what Campaigns answered, or that
+// of ctx; the postings then may or may not be on the boards, and [Boards.Run]
+// brings them there in any case. While Redis holds no boards at all Apply does
+// nothing: the rebuild that Run then starts reads the ledger.
 func (b *Boards) Apply(ctx context.Context, campaign string, postings []*points.Posting) error {
+	err := b.applies.Do(ctx, campaign, postings)
+	if errors.Is(err, store.ErrFull) {
+		return unavailable(err)
+	}
+	return err
+}
+
+// applyTogether is Apply for all who called it at the same time.
+func (b *Boards) applyTogether(ctx context.Context, campaign string, calls [][]*points.Posting) []error {
+	answers := make([]error, len(calls))
+	err := b.applyAll(ctx, campaign, slices.Concat(calls...))
+	for i := range answers {
+		answers[i] = err
+	}
+	return answers
+}
+
+func (b *Boards) applyAll(ctx context.Context, campaign string, postings []*points.Posting) error {
 	t, err := b.tenant(ctx, campaign)
 	if err != nil {
 		return err

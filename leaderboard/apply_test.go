@@ -1,15 +1,19 @@
 package leaderboard
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/musterhq/muster/domain/points"
 )
@@ -227,4 +231,58 @@ func TestApplyFromManyNodesDuringRebuilds(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.equal()
+}
+
+// What arrives while a call of the script is under way goes together into the
+// next.
+func TestManyCallersShareACall(t *testing.T) {
+	w := newWorld(t)
+	gate := &scriptGate{first: make(chan struct{}), pass: make(chan struct{})}
+	w.redis.AddHook(gate)
+	const others = 50
+	answers := make(chan error, others+1)
+	apply := func(account string) {
+		p := w.record(act{account: account, home: genova, points: 3})
+		go func() { answers <- w.boards.Apply(w.ctx, w.id, []*points.Posting{p}) }()
+	}
+	apply("first")
+	<-gate.first
+	for i := range others {
+		apply(fmt.Sprint("other", i))
+	}
+	for w.boards.applies.Waiting(w.id) < others {
+		runtime.Gosched()
+	}
+	close(gate.pass)
+	for range others + 1 {
+		if err := <-answers; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := gate.calls.Load(); n != 2 {
+		t.Errorf("%d calls of the script, want 2", n)
+	}
+	w.equal()
+}
+
+// scriptGate holds the first script call until pass is closed, and counts.
+type scriptGate struct {
+	calls       atomic.Int64
+	first, pass chan struct{}
+}
+
+func (g *scriptGate) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (g *scriptGate) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (g *scriptGate) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() == "evalsha" && g.calls.Add(1) == 1 {
+			close(g.first)
+			<-g.pass
+		}
+		return next(ctx, cmd)
+	}
 }

@@ -106,6 +106,8 @@ type Boards struct {
 
 	margin time.Duration // the constant, but for the test that takes it away
 
+	applies *store.Group[[]*points.Posting] // see Apply
+
 	rebuilds    chan struct{} // a place for each rebuild that Run does at a time
 	generations sync.Map      // campaign -> generations, as last heard
 	wakeups     sync.Map      // campaign -> chan struct{}, see wake
@@ -136,6 +138,7 @@ func New(p Parts) *Boards {
 		lags:        newCache[string, lag](1024),
 		seasons:     newCache[string, closedSeasons](1024),
 	}
+	b.applies = store.NewGroup(applyLimits, b.applyTogether)
 	if b.ledger == nil {
 		b.ledger = NewLedger(p.Store)
 	}

@@ -37,33 +37,46 @@ func head[T any](doc *T) *Meta { return any(doc).(Document).Head() }
 
 // Insert writes new documents, up to MaxBatch, and answers by position: nil,
 // ErrDuplicate, or another error. Meta.ID must be set; Campaign and Version are
-// filled in. A document that cannot be sent at all (no id, of another campaign,
-// not encodable, ErrTooLarge) is a mistake that refuses the whole call.
+// filled in. A document that cannot be sent (no id, of another campaign, not
+// encodable, ErrTooLarge) is refused at its position and stops no other.
 func (c *Collection[T]) Insert(ctx context.Context, campaign string, docs ...*T) []error {
 	answers := make([]error, len(docs))
-	fail := func(err error) []error {
+	if len(docs) > MaxBatch {
 		for i := range answers {
-			answers[i] = err
+			answers[i] = ErrTooMany
 		}
 		return answers
 	}
-	if len(docs) > MaxBatch {
-		return fail(ErrTooMany)
-	}
-	raws := make([]Raw, len(docs))
+	raws := make([]Raw, 0, len(docs))
+	at := make([]int, 0, len(docs)) // the position of each of raws
 	for i, doc := range docs {
-		h := head(doc)
-		if h.ID == "" || (h.Campaign != "" && h.Campaign != campaign) {
-			return fail(fmt.Errorf("%w: insert into %s of a document without an id or of another campaign", ErrQuery, c.schema.Name))
-		}
-		h.Campaign, h.Version = campaign, 1
-		body, err := c.encode(doc)
+		raw, err := c.fresh(campaign, doc)
 		if err != nil {
-			return fail(err)
+			answers[i] = err
+			continue
 		}
-		raws[i] = Raw{Campaign: campaign, ID: h.ID, Version: 1, Body: body}
+		raws, at = append(raws, raw), append(at, i)
 	}
-	return c.engine.Insert(ctx, c.schema, campaign, raws)
+	if len(raws) > 0 {
+		for i, err := range c.engine.Insert(ctx, c.schema, campaign, raws) {
+			answers[at[i]] = err
+		}
+	}
+	return answers
+}
+
+// fresh is a new document as the engine takes it.
+func (c *Collection[T]) fresh(campaign string, doc *T) (Raw, error) {
+	h := head(doc)
+	if h.ID == "" || (h.Campaign != "" && h.Campaign != campaign) {
+		return Raw{}, fmt.Errorf("%w: insert into %s of a document without an id or of another campaign", ErrQuery, c.schema.Name)
+	}
+	h.Campaign, h.Version = campaign, 1
+	body, err := c.encode(doc)
+	if err != nil {
+		return Raw{}, err
+	}
+	return Raw{Campaign: campaign, ID: h.ID, Version: 1, Body: body}, nil
 }
 
 // InsertOne writes one new document; errors as Insert.

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/musterhq/muster/internal/clock"
 	"github.com/musterhq/muster/internal/errs"
 	"github.com/musterhq/muster/store"
 )
@@ -49,9 +52,13 @@ func TestAnInsertThatIsNotAnsweredIsUnknown(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := setUp(t)
 			f.record(f.act("before", "door", 1))
-			engine := &faulty{Engine: f.engine, insert: tt.insert}
+			done := make(chan struct{})
+			engine := &faulty{Engine: f.engine, insert: func(ctx context.Context, next func(context.Context) []error) []error {
+				defer close(done)
+				return tt.insert(ctx, next)
+			}}
 			f.Service = newService(engine, f.clock)
-			f.insertWithin = 10 * time.Millisecond
+			f.answerWithin(10 * time.Millisecond)
 			batch := Batch{SentAt: wednesday, Actions: []Action{f.act("a", "door", 1)}}
 			_, err := f.Record(t.Context(), testCampaign, f.member, batch)
 			if errs.CodeOf(err) != "outcome_unknown" || errs.KindOf(err) != errs.Unavailable {
@@ -60,7 +67,9 @@ func TestAnInsertThatIsNotAnsweredIsUnknown(t *testing.T) {
 			if _, ok := f.last.Get(testCampaign + "/anna"); ok {
 				t.Error("the cache keeps a posting that may be the last but one")
 			}
-			engine.insert, f.insertWithin = nil, insertWithin
+			<-done // the caller may leave before the insert does
+			engine.insert = nil
+			f.answerWithin(insertWithin)
 			wantAnswers(t, f.record(batch.Actions...), tt.again)
 		})
 	}
@@ -84,11 +93,13 @@ func TestWhoGivesUpHasWrittenNothing(t *testing.T) {
 	ctx, cancel = context.WithCancel(t.Context())
 	tries := 0
 	f.Service = newService(&faulty{Engine: f.engine, insert: func(context.Context, func(context.Context) []error) []error {
-		if tries++; tries == 3 {
+		tries++
+		return []error{store.ErrDuplicate}
+	}}, impatient{f.clock, func() {
+		if tries == 3 {
 			cancel()
 		}
-		return []error{store.ErrDuplicate}
-	}}, f.clock)
+	}})
 	_, err = f.Record(ctx, testCampaign, f.member, Batch{SentAt: wednesday, Actions: []Action{f.act("a", "door", 1)}})
 	if errs.CodeOf(err) != "ledger_busy" || tries != 3 {
 		t.Errorf("after %d tries: %v", tries, err)
@@ -96,6 +107,17 @@ func TestWhoGivesUpHasWrittenNothing(t *testing.T) {
 	if len(f.postings()) != 0 {
 		t.Error("something was written")
 	}
+}
+
+// impatient is a clock that calls somebody whenever it is read.
+type impatient struct {
+	clock.Clock
+	read func()
+}
+
+func (c impatient) Now() time.Time {
+	c.read()
+	return c.Clock.Now()
 }
 
 // Several processes and many phones of one person at once, all sending the
@@ -179,5 +201,78 @@ func TestTimeNeverGoesBackWithinAnAccount(t *testing.T) {
 	r := f.record(late)
 	if !r.Posting.RecordedAt.Equal(first.Posting.RecordedAt) || r.Posting.Actions[0].Season != "" {
 		t.Errorf("recorded at %v in %q", r.Posting.RecordedAt, r.Posting.Actions[0].Season)
+	}
+}
+
+// What arrives while an insert is under way goes together into the next.
+func TestManyAccountsShareAnInsert(t *testing.T) {
+	f := setUp(t)
+	var (
+		mu    sync.Mutex
+		calls []int // documents in each insert
+	)
+	first, pass := make(chan struct{}), make(chan struct{})
+	engine := &counting{Engine: f.engine, insert: func(docs int) {
+		mu.Lock()
+		calls = append(calls, docs)
+		alone := len(calls) == 1
+		mu.Unlock()
+		if alone {
+			close(first)
+			<-pass
+		}
+	}}
+	s := newService(engine, f.clock)
+	join := func(account string) error {
+		m := f.member
+		m.Account = account
+		_, err := s.Join(t.Context(), testCampaign, m)
+		return err
+	}
+	const others = 50
+	answers := make(chan error, others+1)
+	go func() { answers <- join("first") }()
+	<-first
+	for i := range others {
+		go func() { answers <- join(fmt.Sprint("other", i)) }()
+	}
+	for s.inserts.Waiting(testCampaign) < others {
+		runtime.Gosched()
+	}
+	close(pass)
+	for range others + 1 {
+		if err := <-answers; err != nil {
+			t.Error(err)
+		}
+	}
+	if !slices.Equal(calls, []int{1, others}) {
+		t.Errorf("inserts of %v documents, want one of 1 and one of %d", calls, others)
+	}
+	if n, err := s.postings.Count(t.Context(), testCampaign, store.Query{Index: "recorded"}, 1000); n != others+1 || err != nil {
+		t.Errorf("%d postings, %v; want %d", n, err, others+1)
+	}
+}
+
+// counting is an engine that says how many documents an insert has.
+type counting struct {
+	store.Engine
+	insert func(docs int)
+}
+
+func (e *counting) Insert(ctx context.Context, s *store.Schema, campaign string, docs []store.Raw) []error {
+	e.insert(len(docs))
+	return e.Engine.Insert(ctx, s, campaign, docs)
+}
+
+// A queue that is full refuses, and says that nothing was written.
+func TestALedgerThatIsBehindRefuses(t *testing.T) {
+	f := setUp(t)
+	f.inserts = store.NewGroup(store.GroupLimits{Together: 1, Waiting: 0, Within: time.Second}, func(context.Context, string, []*Posting) []error {
+		t.Error("something was inserted")
+		return []error{nil}
+	})
+	_, err := f.Join(t.Context(), testCampaign, f.member)
+	if errs.CodeOf(err) != "ledger_busy" || !errors.Is(err, store.ErrFull) {
+		t.Errorf("%v, want ledger_busy", err)
 	}
 }

@@ -50,9 +50,17 @@ type Config struct {
 	Remember int
 }
 
-// insertWithin is how long an insert may take. Postings are swept into the
-// boards for good a minute after RecordedAt, so one may not land later.
+// insertWithin is how long an insert may wait, and then how long it may take.
+// Postings are swept into the boards for good a minute after RecordedAt, so one
+// may not land later.
 const insertWithin = 10 * time.Second
+
+// Bounds of the queue for the store, for each campaign: what waits while an
+// insert is under way goes into the next.
+const (
+	insertTogether = 256
+	insertWaiting  = 4096
+)
 
 // Service keeps the ledgers of all campaigns. It is safe for concurrent use,
 // and any number of processes may serve the same store.
@@ -65,9 +73,10 @@ type Service struct {
 	// last holds last postings by campaign/account, as they were read or
 	// acknowledged: it may be behind the store, never ahead of it. Its
 	// postings are shared and never changed.
-	last         *lru.Cache[string, *Posting]
-	zones        *lru.Cache[string, *time.Location]
-	insertWithin time.Duration
+	last    *lru.Cache[string, *Posting]
+	zones   *lru.Cache[string, *time.Location]
+	inserts *store.Group[*Posting]
+	within  time.Duration // insertWithin, but for a test
 }
 
 // New makes a Service. It does no I/O. It panics if Remember is negative.
@@ -78,14 +87,24 @@ func New(c Config) *Service {
 	if c.Remember == 0 {
 		c.Remember = 10_000
 	}
-	return &Service{
+	s := &Service{
 		postings: store.NewCollection[Posting](c.Engine, Schema),
 		clock:    c.Clock, calendar: c.Calendar, rules: c.Rules,
-		queue:        store.NewQueue(),
-		last:         newCache[*Posting](c.Remember),
-		zones:        newCache[*time.Location](1000),
-		insertWithin: insertWithin,
+		queue: store.NewQueue(),
+		last:  newCache[*Posting](c.Remember),
+		zones: newCache[*time.Location](1000),
 	}
+	s.answerWithin(insertWithin)
+	return s
+}
+
+// answerWithin sets how long an insert may wait, and may take.
+func (s *Service) answerWithin(within time.Duration) {
+	s.within = within
+	limits := store.GroupLimits{Together: insertTogether, Waiting: insertWaiting, Within: within}
+	s.inserts = store.NewGroup(limits, func(ctx context.Context, campaign string, postings []*Posting) []error {
+		return s.postings.Insert(ctx, campaign, postings...)
+	})
 }
 
 func newCache[V any](size int) *lru.Cache[string, V] {
@@ -169,7 +188,10 @@ func (s *Service) append(ctx context.Context, campaign, account string, decide f
 				return next, true, nil
 			}
 			s.last.Remove(key)
-			if !errors.Is(err, store.ErrDuplicate) {
+			switch {
+			case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrNotBegun):
+				return nil, false, busy(err)
+			case !errors.Is(err, store.ErrDuplicate):
 				return nil, false, unknown(err)
 			}
 			if err = store.Pause(ctx, try); err != nil {
@@ -185,11 +207,13 @@ func (s *Service) append(ctx context.Context, campaign, account string, decide f
 	}
 }
 
-// insert is the one place that writes a posting.
+// insert is the one place that writes a posting: with those of other accounts
+// that came while the insert before was under way. store.ErrFull and
+// store.ErrNotBegun say that nothing was written.
 func (s *Service) insert(ctx context.Context, campaign string, p *Posting) error {
-	ctx, cancel := context.WithTimeout(ctx, s.insertWithin)
+	ctx, cancel := context.WithTimeout(ctx, s.within)
 	defer cancel()
-	return s.postings.InsertOne(ctx, campaign, p)
+	return s.inserts.Do(ctx, campaign, p)
 }
 
 // reload reads the last posting from the store and remembers it.

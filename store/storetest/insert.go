@@ -165,9 +165,12 @@ func insertLarge(t *testing.T, f *fixture) {
 	if err != nil || p.Text != text {
 		t.Errorf("update: %v", err)
 	}
-	is(t, "beyond MaxDocument", f.people.InsertOne(t.Context(), genova, named("huge", func(p *person) {
-		p.Text = strings.Repeat("x", store.MaxDocument)
-	})), store.ErrTooLarge)
+	huge := named("huge", func(p *person) { p.Text = strings.Repeat("x", store.MaxDocument) })
+	answers := f.people.Insert(t.Context(), genova, named("before"), huge, named("after"))
+	is(t, "before a document beyond MaxDocument", answers[0], nil)
+	is(t, "beyond MaxDocument", answers[1], store.ErrTooLarge)
+	is(t, "after a document beyond MaxDocument", answers[2], nil)
+	f.get(t, genova, "after")
 	_, err = f.people.Update(t.Context(), genova, "large", func(p *person) error { p.Text = strings.Repeat("x", store.MaxDocument); return nil })
 	is(t, "update beyond MaxDocument", err, store.ErrTooLarge)
 }
