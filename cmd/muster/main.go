@@ -51,6 +51,7 @@ type cli struct {
 	Verify   verifyCmd   `cmd:"" help:"Check that what is shown equals what was recorded."`
 	Rebuild  rebuildCmd  `cmd:"" help:"Make projections anew from the ledger."`
 	Token    tokenCmd    `cmd:"" help:"Make a token for a wall screen, a load test or support."`
+	Bench    benchCmd    `cmd:"" help:"Measure this machine and this build, beside the limits of its parts."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

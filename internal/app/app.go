@@ -153,6 +153,13 @@ func (a *App) openRedis() error {
 	return nil
 }
 
+// Store is the opened store, for what works below the rooms: benchmarks,
+// exports.
+func (a *App) Store() store.Engine { return a.store }
+
+// Redis is the opened Redis, for benchmarks.
+func (a *App) Redis() redis.UniversalClient { return a.redis }
+
 // plug makes the rooms and gives each what it declared it needs.
 func (a *App) plug(keys people.Keys) {
 	a.Campaigns = campaign.New(a.store, a.clock)

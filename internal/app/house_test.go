@@ -33,6 +33,7 @@ var house = []struct {
 	{"internal/embedded", []string{"internal/clock"}},
 	{"internal/limits", []string{"domain/people"}},
 	{"internal/liguria", []string{"domain/campaign"}},
+	{"internal/bench", []string{"internal/app", "internal/liguria", "leaderboard", "domain/", "store"}},
 	{"internal/demo", []string{"internal/demo/", "realtime/client"}},
 	{"internal/demo/", nil},
 }

@@ -1,0 +1,263 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// ActionsOptions say what to measure. All fields are required.
+type ActionsOptions struct {
+	Connections int
+	Batches     []int // actions in a request, each 1 to 200
+	Seconds     float64
+	People      int
+	// OpenRate is the part of the closed loop's rate that the open loop sends.
+	OpenRate float64
+	// Profile is where CPU profiles of the server go, one a closed loop, named
+	// for what was measured; "" for none.
+	Profile string
+	// Step is told what happens now; for progress.
+	Step func(text string)
+}
+
+// What a mature Go game server on PostgreSQL used of the CPU for a durable
+// score write and for a read around the owner, on two cores from 32
+// connections (measured for this project; docs/performance.md).
+const (
+	peerWriteCPU = 350e-6
+	peerReadCPU  = 600e-6
+)
+
+// The aims: parts of the rate that the parts allow, and how many times less
+// CPU than the peer.
+const (
+	aimOne   = .6
+	aimMany  = .8
+	aimWrite = 3
+	aimRead  = 5
+)
+
+// Actions measures POST actions against its parts on the server at these
+// addresses, and what a write and a read around the caller cost in CPU, server
+// and Redis together; a store that is a process of its own is counted where
+// the store's CPU can be read, which is nowhere yet, so there the rows are
+// left out.
+func Actions(ctx context.Context, at Addresses, campaignID string, r *Redis, embeddedStore bool, o ActionsOptions) ([]Row, error) {
+	m := &actions{ActionsOptions: o, at: at, redis: r, host: newHost(at.API, campaignID), parts: newHost(at.Parts, campaignID), embeddedStore: embeddedStore}
+	o.Step(fmt.Sprintf("%d people sign up", o.People))
+	var err error
+	if m.tokens, err = m.host.tokens(ctx, o.People, func() {}); err != nil {
+		return nil, err
+	}
+	if len(m.tokens) < o.Connections {
+		return nil, errors.New("fewer people than connections")
+	}
+	for _, batch := range o.Batches {
+		if err := m.batch(ctx, batch); err != nil {
+			return nil, err
+		}
+	}
+	return m.rows, m.reads(ctx)
+}
+
+type actions struct {
+	ActionsOptions
+	at            Addresses
+	redis         *Redis
+	host, parts   *host
+	embeddedStore bool
+	tokens        []string
+	rows          []Row
+}
+
+func (m *actions) row(r Row) { m.rows = append(m.rows, r) }
+
+// batch measures one size of batch.
+func (m *actions) batch(ctx context.Context, size int) error {
+	name := fmt.Sprintf("batch %d: ", size)
+	m.Step(name + "closed loop")
+	sender := &batches{m: m, size: size, nonce: strconv.FormatInt(time.Now().UnixNano(), 36)} //nolint:forbidigo // makes ids of runs differ
+	g := newGenerator(m.at.API, m.Connections)
+	if warm := g.run(ctx, 0, time.Second, sender); warm.failed > 0 {
+		return fmt.Errorf("%swarm-up: %d of %d requests failed: %s", name, warm.failed, warm.calls, warm.firstFailure)
+	}
+	spent, profiled := m.spent(ctx), m.profile(fmt.Sprintf("batch-%d", size))
+	closed := g.run(ctx, 0, m.length(), sender)
+	cost := (m.spent(ctx) - spent).Seconds() / float64(max(closed.calls-closed.failed, 1))
+	if err := profiled(); err != nil {
+		return err
+	}
+	m.Step(name + "open loop")
+	open := g.run(ctx, closed.rate()*m.OpenRate, m.length(), sender)
+	m.Step(name + "its parts")
+	limit, err := m.limit(ctx, name, sender)
+	if err != nil {
+		return err
+	}
+	aim := aimMany
+	if size < 20 {
+		aim = aimOne
+	}
+	m.row(Row{Name: name + "actions, closed loop", Value: closed.rate() * float64(size), Unit: "1/s", Limit: limit * float64(size), Aim: aim})
+	m.row(Row{Name: name + "requests, open loop", Value: open.rate(), Unit: "1/s", Limit: closed.rate() * m.OpenRate})
+	for _, p := range []float64{50, 99, 99.9} {
+		m.row(Row{Name: name + "open loop p" + strconv.FormatFloat(p, 'f', -1, 64), Value: open.percentile(p), Unit: "ms"})
+	}
+	m.row(Row{Name: name + "requests that failed", Value: float64(closed.failed + open.failed), Unit: "requests"})
+	if size == 1 && m.embeddedStore {
+		m.row(Row{Name: name + "CPU of server, store and Redis", Value: cost * 1e6, Unit: "us/request", Limit: peerWriteCPU * 1e6, Cost: true, Aim: aimWrite})
+	}
+	if failure := closed.firstFailure + open.firstFailure; failure != "" {
+		m.Step(name + "a request failed: " + failure)
+	}
+	return nil
+}
+
+func (m *actions) length() time.Duration { return time.Duration(m.Seconds * float64(time.Second)) }
+
+// profile takes a CPU profile of the server for as long as a measurement runs;
+// the function it gives waits for it and writes it down.
+func (m *actions) profile(name string) func() error {
+	if m.Profile == "" {
+		return func() error { return nil }
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, body, err := m.parts.client.Get(nil, fmt.Sprintf("http://%s/profile?seconds=%g", m.at.Parts, m.Seconds*.9))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(m.Profile, name+".pprof"), body, 0o600)
+		}
+		done <- err
+	}()
+	return func() error { return <-done }
+}
+
+// spent is the CPU time of the server and of Redis so far.
+func (m *actions) spent(ctx context.Context) time.Duration {
+	var used answer
+	if err := m.parts.call("GET", "/usage", nil, &used); err != nil {
+		return 0
+	}
+	store, err := m.redis.CPU(ctx)
+	if err != nil {
+		return 0
+	}
+	return store + time.Duration(used.CPU*float64(time.Second))
+}
+
+// limit is the rate of requests that the parts allow together: one after the
+// other, each as fast as it is alone.
+func (m *actions) limit(ctx context.Context, name string, sender *batches) (float64, error) {
+	var insert, script answer
+	if err := m.parts.call("POST", "/insert", ask{Seconds: m.Seconds / 2, Together: m.Connections}, &insert); err != nil {
+		return 0, fmt.Errorf("insert alone: %w", err)
+	}
+	if err := m.parts.call("POST", "/script", ask{Seconds: m.Seconds / 2, Together: m.Connections}, &script); err != nil {
+		return 0, fmt.Errorf("script alone: %w", err)
+	}
+	empty := newGenerator(m.at.Parts, m.Connections).run(ctx, 0, m.length()/2, &emptyCalls{sender})
+	if empty.failed > 0 {
+		return 0, fmt.Errorf("empty handler: %s", empty.firstFailure)
+	}
+	m.row(Row{Name: name + "part: insert, " + strconv.Itoa(m.Connections) + " together", Value: insert.Rate, Unit: "postings/s"})
+	m.row(Row{Name: name + "part: script, " + strconv.Itoa(m.Connections) + " together", Value: script.Rate, Unit: "lines/s"})
+	m.row(Row{Name: name + "part: empty handler with token check", Value: empty.rate(), Unit: "1/s"})
+	return 1 / (1/insert.Rate + 1/script.Rate + 1/empty.rate()), nil
+}
+
+// reads measures the page around the caller.
+func (m *actions) reads(ctx context.Context) error {
+	m.Step("reads around the caller")
+	g := newGenerator(m.at.API, m.Connections)
+	around := &aroundCalls{m}
+	if warm := g.run(ctx, 0, time.Second, around); warm.failed > 0 {
+		return fmt.Errorf("read around: %s", warm.firstFailure)
+	}
+	spent, profiled := m.spent(ctx), m.profile("around-me")
+	closed := g.run(ctx, 0, m.length(), around)
+	cost := (m.spent(ctx) - spent).Seconds() / float64(max(closed.calls-closed.failed, 1))
+	if err := profiled(); err != nil {
+		return err
+	}
+	m.row(Row{Name: fmt.Sprintf("around me over HTTP, %d people", m.People), Value: closed.rate(), Unit: "1/s"})
+	m.row(Row{Name: "around me over HTTP p99", Value: closed.percentile(99), Unit: "ms"})
+	if m.embeddedStore {
+		m.row(Row{Name: "around me: CPU of server, store and Redis", Value: cost * 1e6, Unit: "us/request", Limit: peerReadCPU * 1e6, Cost: true, Aim: aimRead})
+	}
+	return nil
+}
+
+// batches are requests of POST actions. Each connection speaks for its own
+// people, in turn.
+type batches struct {
+	m     *actions
+	size  int
+	nonce string
+}
+
+var kinds = []string{"door", "call", "text", "data_entry"}
+
+func (b *batches) next(connection, k int, into *fasthttp.Request) {
+	into.Header.SetMethod("POST")
+	into.SetRequestURI("http://" + b.m.at.API + b.m.host.path("actions"))
+	b.head(connection, k, into)
+	into.SetBody(b.body(connection, k))
+}
+
+// head names the caller: one of the connection's people.
+func (b *batches) head(connection, k int, into *fasthttp.Request) {
+	m := b.m
+	own := (len(m.tokens) - connection - 1) / m.Connections // people beyond the first
+	into.Header.SetContentType("application/json")
+	into.Header.Set("Authorization", "Bearer "+m.tokens[connection+m.Connections*(k%(own+1))])
+}
+
+func (b *batches) body(connection, k int) []byte {
+	now := time.Now().UTC() //nolint:forbidigo // a phone's clock
+	body := append(make([]byte, 0, 64+120*b.size), `{"sent_at":"`...)
+	body = now.AppendFormat(body, time.RFC3339Nano)
+	body = append(body, `","actions":[`...)
+	for i := range b.size {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		n := k*b.size + i
+		body = fmt.Appendf(body, `{"id":"%s-%d-%d","kind":"%s","quantity":%d,"occurred_at":"`, b.nonce, connection, n, kinds[n%len(kinds)], n%5+1)
+		body = now.Add(-time.Duration(n%(13*24))*time.Hour).AppendFormat(body, time.RFC3339Nano)
+		body = append(body, `"}`...)
+	}
+	return append(body, `]}`...)
+}
+
+// emptyCalls send the same requests to the handler that does nothing.
+type emptyCalls struct{ *batches }
+
+func (e *emptyCalls) next(connection, k int, into *fasthttp.Request) {
+	e.batches.next(connection, k, into)
+	into.SetRequestURI("http://" + e.m.at.Parts + "/empty")
+}
+
+// aroundCalls read the page around the caller.
+type aroundCalls struct{ m *actions }
+
+func (a *aroundCalls) next(connection, k int, into *fasthttp.Request) {
+	into.Header.SetMethod("GET")
+	(&batches{m: a.m}).head(connection, k, into)
+	into.SetRequestURI("http://" + a.m.at.API + a.m.host.path("boards/people:all?around=me&limit=11"))
+}
+
+// CheckBatches says what is wrong with sizes of batches, nil for nothing.
+func CheckBatches(sizes []int) error {
+	if len(sizes) == 0 || slices.ContainsFunc(sizes, func(n int) bool { return n < 1 || n > 200 }) {
+		return errors.New("batches hold 1 to 200 actions")
+	}
+	return nil
+}
