@@ -59,7 +59,7 @@ func openFolder(path string) (*folder, error) {
 func (f *folder) close() error { return f.lock.Unlock() }
 
 func (f *folder) openStore(ctx context.Context) (*sqlite.DB, error) {
-	return sqlite.Open(ctx, filepath.Join(f.path, storeFile))
+	return sqlite.Open(ctx, filepath.Join(f.path, storeFile), sqlite.Alone())
 }
 
 // ServiceToken makes a token for no person (see people.ServiceToken) with the

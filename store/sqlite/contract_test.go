@@ -24,17 +24,21 @@ func open(t testing.TB, path string, options ...sqlite.Option) *sqlite.DB {
 	return db
 }
 
-func TestContract(t *testing.T) {
+func TestContract(t *testing.T) { contract(t) }
+
+func TestContractAlone(t *testing.T) { contract(t, sqlite.Alone()) }
+
+func contract(t *testing.T, options ...sqlite.Option) {
 	storetest.Run(t, func(t *testing.T) storetest.Opened {
 		path := filepath.Join(t.TempDir(), "data", "muster.db")
-		db := open(t, path)
+		db := open(t, path, options...)
 		return storetest.Opened{
 			Engine: db,
 			Reopen: func() store.Engine {
 				if err := db.Close(); err != nil {
 					t.Fatal(err)
 				}
-				db = open(t, path)
+				db = open(t, path, options...)
 				return db
 			},
 			Expire: func(ctx context.Context) error { _, err := db.Expire(ctx); return err },

@@ -24,7 +24,8 @@ import (
 var ErrClosed = errors.New("sqlite: the database is closed")
 
 // DB is the engine on one file. It is safe for concurrent use. Several
-// processes may open the same file; they take turns at writing.
+// processes may open the same file, unless one is opened Alone; they take turns
+// at writing.
 type DB struct {
 	clock  clock.Clock
 	log    *slog.Logger
@@ -35,6 +36,7 @@ type DB struct {
 	mu          sync.RWMutex
 	collections map[string]*collection
 	statements  map[string]*sql.Stmt // prepared on reads, by their text
+	recent      *recent              // nil unless Alone
 }
 
 var _ store.Engine = (*DB)(nil)
@@ -49,6 +51,11 @@ func WithClock(c clock.Clock) Option { return func(db *DB) { db.clock = c } }
 // WithLogger sets where Run reports what it could not expire; the default
 // discards it.
 func WithLogger(l *slog.Logger) Option { return func(db *DB) { db.log = l } }
+
+// Alone says that no other process writes the file while it is open, so that
+// documents can be remembered: a Get of one that was read lately costs no read.
+// The caller must see to it, for example with a lock.
+func Alone() Option { return func(db *DB) { db.recent = newRecent() } }
 
 // Open opens the database file at path, making it (mode 0600) and its folder
 // (mode 0700) where they do not exist, and starts the writer, which Close ends.
@@ -69,7 +76,7 @@ func Open(ctx context.Context, path string, options ...Option) (*DB, error) {
 	}
 	// The writer opens first: it makes the file a WAL database, which those that
 	// only read cannot.
-	if db.writer, err = openWriter(ctx, path); err != nil {
+	if db.writer, err = openWriter(ctx, path, db.recent); err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
 	if err := db.begin(ctx, path); err != nil {

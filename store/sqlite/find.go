@@ -40,11 +40,19 @@ func (db *DB) Get(ctx context.Context, s *store.Schema, campaign string, ids []s
 }
 
 func (db *DB) getOne(ctx context.Context, c *collection, campaign, id string) ([]store.Raw, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("sqlite: read %s: %w", c.schema.Name, err)
+	}
+	key := recentKey(c, campaign, id)
+	doc, writes, ok := db.recent.get(key)
+	if ok {
+		return []store.Raw{doc}, nil
+	}
 	statement, err := db.statement(ctx, c.lookup) //nolint:sqlclosecheck // prepared once, kept
 	if err != nil {
 		return nil, err
 	}
-	doc := store.Raw{Campaign: campaign, ID: id}
+	doc = store.Raw{Campaign: campaign, ID: id}
 	var n int64
 	err = statement.QueryRowContext(ctx, campaign, id).Scan(&n, &doc.Version, (*[]byte)(&doc.Body))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -53,6 +61,7 @@ func (db *DB) getOne(ctx context.Context, c *collection, campaign, id string) ([
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: read %s: %w", c.schema.Name, db.failure(ctx, err))
 	}
+	db.recent.put(key, writes, doc)
 	return []store.Raw{doc}, nil
 }
 

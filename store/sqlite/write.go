@@ -165,6 +165,7 @@ func (t *tx) replace(c *collection, campaign, id string, version int64, change f
 	if err != nil {
 		return err
 	}
+	t.written = append(t.written, recentKey(c, campaign, id))
 	if old.version != version {
 		return fmt.Errorf("%w: %s at version %d, not %d", store.ErrChanged, c.schema.Name, old.version, version)
 	}
@@ -331,6 +332,7 @@ func (t *tx) delete(c *collection, campaign, id string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	t.written = append(t.written, recentKey(c, campaign, id))
 	rows, err := c.entries(campaign, id, old.body)
 	if err != nil {
 		return false, err

@@ -26,6 +26,7 @@ type writer struct {
 	stopped  sync.Once
 	closed   sync.Once
 	err      error // of closing the connection
+	recent   *recent
 }
 
 // work is what a request does inside the transaction. An answer goes to the
@@ -53,9 +54,10 @@ const (
 type tx struct {
 	conn       *sql.Conn
 	statements map[string]*sql.Stmt
+	written    []string // keys, as of recent, of documents that this transaction changes
 }
 
-func openWriter(ctx context.Context, path string) (*writer, error) {
+func openWriter(ctx context.Context, path string, recent *recent) (*writer, error) {
 	pool, err := openPool(path, "journal_mode(wal)", "synchronous(full)", "wal_autocheckpoint(4000)", "journal_size_limit(67108864)")
 	if err != nil {
 		return nil, err
@@ -71,6 +73,7 @@ func openWriter(ctx context.Context, path string) (*writer, error) {
 		requests: make(chan *request, maxGroup),
 		quit:     make(chan struct{}),
 		ended:    make(chan struct{}),
+		recent:   recent,
 	}
 	go w.run()
 	return w, nil
@@ -209,6 +212,7 @@ func (w *writer) transaction(group []*request) (answers []error, err error) {
 			_, _ = w.tx.exec("ROLLBACK")
 		}
 	}()
+	w.tx.written = w.tx.written[:0]
 	for _, r := range group {
 		answer, err := r.work(w.tx)
 		if err != nil {
@@ -216,7 +220,9 @@ func (w *writer) transaction(group []*request) (answers []error, err error) {
 		}
 		answers = append(answers, answer)
 	}
+	w.recent.begin(w.tx.written)
 	_, err = w.tx.exec("COMMIT")
+	w.recent.end(w.tx.written)
 	return answers, err
 }
 
