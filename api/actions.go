@@ -76,9 +76,9 @@ type actionInPath struct {
 }
 
 func (a *API) actions() {
-	add(a, call{method: http.MethodPost, path: "/actions", id: "record-actions", tag: "do", summary: "Hand in what you did", allow: anyone, body: bodyLimit,
+	add(a, call{method: http.MethodPost, path: "/actions", id: "record-actions", tag: "do", summary: "Hand in what you did", allow: anyone, body: bodyLimit, ledger: true,
 		description: "1 to 200 actions, each judged by itself. Repeat the same batch after any failure: nothing counts twice."}, a.record)
-	add(a, call{method: http.MethodDelete, path: "/actions/{id}", id: "void-action", tag: "do", summary: "Take an action back within 15 minutes", allow: anyone}, a.void)
+	add(a, call{method: http.MethodDelete, path: "/actions/{id}", id: "void-action", tag: "do", summary: "Take an action back within 15 minutes", allow: anyone, ledger: true}, a.void)
 }
 
 func (a *API) record(ctx context.Context, in *actionsInput) (*body[actionsAnswer], error) {
@@ -154,6 +154,10 @@ func (a *API) member(ctx context.Context) (*people.Person, points.Member, error)
 	return person, member, err
 }
 
+// boardsWithin is how long a person whose actions are on disk waits to be told
+// their rank.
+const boardsWithin = 2 * time.Second
+
 // standing moves the boards by a new posting and reads where the person stands.
 // Boards that cannot be reached fail nothing: the posting is on disk, and the
 // sweep brings it to the boards.
@@ -162,6 +166,8 @@ func (a *API) standing(ctx context.Context, person *people.Person, posting *poin
 	if posting == nil {
 		return view
 	}
+	ctx, cancel := context.WithTimeout(ctx, boardsWithin)
+	defer cancel()
 	view.Total, view.Streak = posting.State.Total(), posting.State.Streak.At(a.parts.Clock.Now(), a.zoneOf(ctx, person))
 	if fresh {
 		if err := a.parts.Boards.Apply(ctx, person.Campaign, []*points.Posting{posting}); err != nil {

@@ -144,6 +144,9 @@ type call struct {
 	allow                                       access
 	status                                      int   // 0: 200
 	body                                        int64 // largest body; 0: smallBody
+	// ledger: all it writes is postings, which leave no effects, so there is
+	// nothing to wake a worker for.
+	ledger bool
 }
 
 const base = "/v1/campaigns/{campaign}"
@@ -171,7 +174,7 @@ func add[I, O any](a *API, c call, handle func(context.Context, *I) (*O, error))
 	a.calls = append(a.calls, c)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
-		if c.method != http.MethodGet {
+		if c.method != http.MethodGet && !c.ledger {
 			a.parts.Wake()
 		}
 		if err != nil {

@@ -106,7 +106,8 @@ type Boards struct {
 
 	margin time.Duration // the constant, but for the test that takes it away
 
-	applies *store.Group[[]*points.Posting] // see Apply
+	applies   *store.Group[[]*points.Posting] // see Apply
+	standings *store.Group[*standingQuery]    // see Standing
 
 	rebuilds    chan struct{} // a place for each rebuild that Run does at a time
 	generations sync.Map      // campaign -> generations, as last heard
@@ -139,6 +140,7 @@ func New(p Parts) *Boards {
 		seasons:     newCache[string, closedSeasons](1024),
 	}
 	b.applies = store.NewGroup(applyLimits, b.applyTogether)
+	b.standings = store.NewGroup(standingLimits, b.standTogether)
 	if b.ledger == nil {
 		b.ledger = NewLedger(p.Store)
 	}

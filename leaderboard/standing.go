@@ -3,6 +3,9 @@ package leaderboard
 import (
 	"context"
 	"errors"
+	"time"
+
+	"github.com/musterhq/muster/store"
 )
 
 // StandingRequest names a person and where they score in the running season.
@@ -50,32 +53,69 @@ type UnitStanding struct {
 	Place
 }
 
-// Standing reads where a person and their units stand, at one instant. Errors
-// are those of Page.
+// standingLimits bound the queue of Standing, for each campaign: who asks while
+// a call of the script is under way is answered by the next.
+var standingLimits = store.GroupLimits{Together: 128, Waiting: 4096, Within: 5 * time.Second}
+
+// Standing reads where a person and their units stand, at one instant, which
+// those who ask at the same time share. Errors are those of Page, and that of
+// ctx.
 func (b *Boards) Standing(ctx context.Context, campaign string, r StandingRequest) (Standing, error) {
+	q := &standingQuery{request: r}
+	err := b.standings.Do(ctx, campaign, q)
+	switch {
+	case err == nil:
+		return q.found, nil
+	case errors.Is(err, store.ErrFull):
+		return Standing{}, unavailable(err)
+	}
+	return Standing{}, err // q may still be written to
+}
+
+// standingQuery is one request and what was found.
+type standingQuery struct {
+	request StandingRequest
+	units   []member
+	found   Standing
+}
+
+// standTogether answers all who asked at the same time.
+func (b *Boards) standTogether(ctx context.Context, campaign string, queries []*standingQuery) []error {
+	answers := make([]error, len(queries))
+	if err := b.stand(ctx, campaign, queries); err != nil {
+		for i := range answers {
+			answers[i] = err
+		}
+	}
+	return answers
+}
+
+func (b *Boards) stand(ctx context.Context, campaign string, queries []*standingQuery) error {
 	t, err := b.tenant(ctx, campaign)
 	if err != nil {
-		return Standing{}, err
+		return err
 	}
 	w, err := t.window("season", b.clock.Now())
 	if err != nil {
-		return Standing{}, err
+		return err
 	}
 	known, err := b.known(ctx, t.ID)
 	if err != nil {
-		return Standing{}, err
+		return err
 	}
 	for range 8 {
 		if known.gen == "" {
-			return Standing{Season: w.id, Stale: true}, nil
+			for _, q := range queries {
+				q.found = Standing{Season: w.id, Stale: true}
+			}
+			return nil
 		}
-		s, now, err := b.readStanding(ctx, t, known.gen, w, r)
+		known, err = b.readStandings(ctx, t, known.gen, w, queries)
 		if !errors.Is(err, errOther) {
-			return s, err
+			return err
 		}
-		known = now
 	}
-	return Standing{}, unavailable(errors.New("leaderboard: the generations keep changing"))
+	return unavailable(errors.New("leaderboard: the generations keep changing"))
 }
 
 // unitsOf lists the boards on which a standing looks for a unit.
@@ -93,61 +133,87 @@ func unitsOf(t tenant, r StandingRequest) []member {
 	return units
 }
 
-// readStanding reads from a generation; errOther, and the ones there are, when
+// standingCall gives KEYS and ARGV of standing.lua.
+func standingCall(t tenant, gen string, w window, queries []*standingQuery) (keys []string, argv []any) {
+	keys = []string{
+		metaKey(t.ID), genKey(t.ID, gen, restContrib(w.id)), genKey(t.ID, gen, restContrib(AllTime)),
+		genKey(t.ID, gen, restBoard(w.id, Board{People, Campaign})),
+	}
+	numbers := map[Board]int{}
+	argv = []any{gen}
+	for _, q := range queries {
+		q.units = unitsOf(t, q.request)
+		argv = append(argv, q.request.Account, len(q.units))
+		for _, u := range q.units {
+			if numbers[u.board] == 0 {
+				keys = append(keys, genKey(t.ID, gen, restBoard(w.id, u.board)))
+				numbers[u.board] = len(keys)
+			}
+			argv = append(argv, numbers[u.board], u.id)
+		}
+	}
+	return keys, argv
+}
+
+// readStandings reads from a generation; errOther, and the ones there are, when
 // it is not the one that is read.
 //
 // Script standing.lua: KEYS[1] meta, KEYS[2] and KEYS[3] contrib of the season
 // and of all-time, KEYS[4] people:all, KEYS[5..] boards of units; ARGV[1]
-// generation, ARGV[2] account, ARGV[3..] units. It returns {gen, next} or {gen,
-// next, W, contrib, contrib, place, ...}.
-func (b *Boards) readStanding(ctx context.Context, t tenant, gen string, w window, r StandingRequest) (Standing, generations, error) {
-	units := unitsOf(t, r)
-	keys := []string{
-		metaKey(t.ID), genKey(t.ID, gen, restContrib(w.id)), genKey(t.ID, gen, restContrib(AllTime)),
-		genKey(t.ID, gen, restBoard(w.id, Board{People, Campaign})),
-	}
-	args := []any{gen, r.Account}
-	for _, u := range units {
-		keys = append(keys, genKey(t.ID, gen, restBoard(w.id, u.board)))
-		args = append(args, u.id)
-	}
-	reply, err := b.standing.RunRO(ctx, b.redis, keys, args...).Slice()
+// generation, ARGV[2..] account, number of units, key and unit of each. It
+// returns {gen, next} or {gen, next, W, {contrib, contrib, place, ...}, ...}.
+func (b *Boards) readStandings(ctx context.Context, t tenant, gen string, w window, queries []*standingQuery) (generations, error) {
+	keys, argv := standingCall(t, gen, w, queries)
+	reply, err := b.standing.RunRO(ctx, b.redis, keys, argv...).Slice()
 	if err != nil {
-		return Standing{}, generations{}, unavailable(err)
+		return generations{}, unavailable(err)
 	}
 	read := reader{reply: reply}
 	now := generations{read.text(), read.text()}
 	if now.gen != gen {
 		b.heard(t.ID, now)
-		return Standing{}, now, errors.Join(errOther, read.err)
+		return now, errors.Join(errOther, read.err)
 	}
-	s := Standing{Season: w.id}
-	if s.Stale, err = b.stale(ctx, t, gen, read.text()); err != nil {
-		return Standing{}, now, err
+	stale, err := b.stale(ctx, t, gen, read.text())
+	if err != nil {
+		return now, err
 	}
+	for _, q := range queries {
+		person := reader{reply: read.list()}
+		if err := b.takeStanding(ctx, t, gen, w, q, &person, stale); err != nil {
+			return now, err
+		}
+	}
+	return now, read.err
+}
+
+// takeStanding reads one person of standing.lua.
+func (b *Boards) takeStanding(ctx context.Context, t tenant, gen string, w window, q *standingQuery, read *reader, stale bool) error {
+	s := Standing{Season: w.id, Stale: stale}
 	s.Points, s.AllTime = total(read.text()), total(read.text())
 	s.Person, _, _ = read.place()
-	if s.Points <= 0 || s.Stale {
+	if s.Points <= 0 || stale {
 		s.Person.Rank = 0
 	}
-	for _, u := range units {
+	for _, u := range q.units {
 		place, sum, ok := read.place()
 		if !ok {
 			continue
 		}
-		if s.Stale {
+		if stale {
 			place = Place{Of: place.Of}
 		}
 		fairs, err := b.fair(ctx, t, gen, w, u.board, []score{{u.id, sum}})
 		if err != nil {
-			return Standing{}, now, err
+			return err
 		}
 		s.Units = append(s.Units, UnitStanding{Board: u.board.String(), ID: u.id, Sum: sum, Fair: fairs.of(u.id), Place: place})
 	}
-	if s.Stale {
+	if stale {
 		s.Person.Next = nil
 	}
-	return s, now, read.err
+	q.found = s
+	return read.err
 }
 
 // total is the sum over the shares of a stored contribution, 0 for none.

@@ -21,6 +21,8 @@ func TestStanding(t *testing.T) {
 		{Board: "regions:it.l", ID: "it.l.sp", Sum: 24, Place: Place{Rank: 2, Of: 2, Next: &Next{1, 8}}},
 		{Board: "regions:it.l.sp", ID: "it.l.sp.sarzana", Sum: 24, Place: Place{Rank: 1, Of: 1}},
 	}
+	var together []*standingQuery // all in one call
+	wanted := map[string]Standing{}
 	for account, want := range map[string]Standing{
 		"a":       {Points: 20, AllTime: 20, Person: Place{1, 4, nil}},
 		"c":       {Points: 12, AllTime: 12, Person: Place{2, 4, &Next{1, 8}}, Units: units},
@@ -37,6 +39,15 @@ func TestStanding(t *testing.T) {
 		have, err := w.boards.Standing(w.ctx, w.id, r)
 		if diff := cmp.Diff(want, have, cmpopts.IgnoreFields(UnitStanding{}, "Fair")); err != nil || diff != "" {
 			t.Errorf("%s: %v %s", account, err, diff)
+		}
+		together, wanted[account] = append(together, &standingQuery{request: r}), want
+	}
+	if err := w.boards.stand(w.ctx, w.id, together); err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range together {
+		if diff := cmp.Diff(wanted[q.request.Account], q.found, cmpopts.IgnoreFields(UnitStanding{}, "Fair")); diff != "" {
+			t.Errorf("%s, together with others: %s", q.request.Account, diff)
 		}
 	}
 	// In a new season everybody begins again.

@@ -38,9 +38,10 @@ const (
 // Feeds writes to feeds. It is safe for concurrent use and needs no hub: a
 // worker that serves nobody publishes with it.
 type Feeds struct {
-	rdb   redis.UniversalClient
-	clock clock.Clock
-	opts  FeedsOptions
+	rdb     redis.UniversalClient
+	clock   clock.Clock
+	opts    FeedsOptions
+	touches *store.Group[string]
 }
 
 // NewFeeds binds feeds to a Redis. It does no I/O.
@@ -48,7 +49,9 @@ func NewFeeds(rdb redis.UniversalClient, clock clock.Clock, opts FeedsOptions) *
 	opts.History = orDefault(opts.History, 1000)
 	opts.HistoryAge = orDefault(opts.HistoryAge, 24*time.Hour)
 	opts.Remember = orDefault(opts.Remember, 48*time.Hour)
-	return &Feeds{rdb: rdb, clock: clock, opts: opts}
+	f := &Feeds{rdb: rdb, clock: clock, opts: opts}
+	f.touches = store.NewGroup(touchLimits, f.touch)
+	return f
 }
 
 func orDefault[T comparable](v, otherwise T) T {
@@ -119,10 +122,29 @@ func checkEvent(campaignID string, feed Feed, e Event) ([]byte, error) {
 	return data.Bytes(), nil
 }
 
+// touchLimits bound the queue of TouchMe, for each campaign: what comes while
+// touches are under way goes together into the next.
+var touchLimits = store.GroupLimits{Together: 256, Waiting: 1024, Within: 2 * time.Second}
+
 // TouchMe says that what a person's own feed shows may have changed. It is a
 // hint: a lost one is made good within a minute.
 func (f *Feeds) TouchMe(ctx context.Context, campaignID, account string) error {
-	return f.rdb.Publish(ctx, meKey(campaignID, account).channel(), "").Err()
+	return f.touches.Do(ctx, campaignID, account)
+}
+
+func (f *Feeds) touch(ctx context.Context, campaignID string, accounts []string) []error {
+	pipe := f.rdb.Pipeline()
+	for _, account := range accounts {
+		pipe.Publish(ctx, meKey(campaignID, account).channel(), "")
+	}
+	commands, err := pipe.Exec(ctx)
+	answers := make([]error, len(accounts))
+	for i := range answers {
+		if answers[i] = err; i < len(commands) {
+			answers[i] = commands[i].Err()
+		}
+	}
+	return answers
 }
 
 // Recheck makes every node ask again whether the person's connections may stay
