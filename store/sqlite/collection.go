@@ -2,13 +2,12 @@ package sqlite
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 
 	"github.com/musterhq/muster/store"
-	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+	"github.com/musterhq/muster/store/order"
 )
 
 // collection is a schema made ready: its tables, their statements and the
@@ -16,8 +15,8 @@ import (
 type collection struct {
 	schema  store.Schema
 	indexes []index
-	unique  bool            // some index is
-	set     map[string]path // what SetMany may write
+	unique  bool                  // some index is
+	set     map[string]order.Path // what SetMany may write
 
 	docs string // the quoted table name
 	// Statements on documents.
@@ -28,8 +27,7 @@ type collection struct {
 type index struct {
 	*store.Index
 	declared string // identifies the declaration, in cursors and in _index
-	equal    []path
-	order    path
+	fields   []order.Field
 	own      table // campaign, values, id (a Unique one: no id)
 	across   table // values, campaign, id; only if Across
 	expiry   table // time, campaign, id; only if Expire
@@ -59,7 +57,7 @@ func newCollection(s store.Schema) (*collection, error) {
 	}
 	docs := quoted(s.Name)
 	c := &collection{
-		schema: s, docs: docs, set: map[string]path{},
+		schema: s, docs: docs, set: map[string]order.Path{},
 		insert:     `INSERT INTO ` + docs + ` (campaign, id, version, body) VALUES (?, ?, 1, ?) ON CONFLICT DO NOTHING`,
 		lookup:     `SELECT n, version, body FROM ` + docs + ` WHERE campaign = ? AND id = ?`,
 		lookupMany: `SELECT d.id, d.version, d.body FROM json_each(?) AS j CROSS JOIN ` + docs + ` AS d ON d.campaign = ? AND d.id = j.value`,
@@ -68,7 +66,7 @@ func newCollection(s store.Schema) (*collection, error) {
 		remove:     `DELETE FROM ` + docs + ` WHERE n = ?`,
 	}
 	for _, field := range s.Set {
-		c.set[field] = newPath(field)
+		c.set[field] = order.NewPath(field)
 	}
 	for i := range s.Indexes {
 		x := index{Index: &s.Indexes[i]}
@@ -77,12 +75,7 @@ func newCollection(s store.Schema) (*collection, error) {
 			return nil, fmt.Errorf("sqlite: declare index %s: %w", x.Name, err)
 		}
 		x.declared = string(declared)
-		for _, field := range x.Equal {
-			x.equal = append(x.equal, newPath(field))
-		}
-		if x.Order != "" {
-			x.order = newPath(x.Order)
-		}
+		x.fields = order.NewFields(x.Index)
 		name := s.Name + "." + x.Name
 		x.own = newTable(name, docs)
 		if x.Across {
@@ -137,79 +130,31 @@ func (c *collection) entries(campaign, id string, body []byte) ([]entry, error) 
 
 func (x *index) entries(list []entry, campaign, id string, body []byte) ([]entry, error) {
 	values := [][]byte{nil}
-	for i, p := range x.equal {
-		found, err := x.values(p, x.Equal[i], body)
+	for i := range x.fields {
+		f := &x.fields[i]
+		found, err := f.Values(body)
 		if err != nil {
 			return nil, err
 		}
-		values = product(values, found)
-	}
-	if x.Order != "" {
-		found, err := x.values(x.order, x.Order, body)
-		if err != nil {
-			return nil, err
-		}
-		if x.Expire && len(found) == 1 {
-			if found[0][0] != tagTime {
-				return nil, fmt.Errorf("%w: field %s is no time", store.ErrQuery, x.Order)
-			}
-			key := appendString(appendString(slices.Clone(found[0]), campaign), id)
+		if x.Expire && f.Name == x.Order && len(found) == 1 {
+			key := order.AppendString(order.AppendString(slices.Clone(found[0]), campaign), id)
 			list = append(list, entry{table: &x.expiry, key: key})
 		}
 		values = product(values, found)
 	}
 	for _, v := range values {
-		key := appendString(make([]byte, 0, len(campaign)+len(v)+len(id)+8), campaign)
+		key := order.AppendString(make([]byte, 0, len(campaign)+len(v)+len(id)+8), campaign)
 		key = append(key, v...)
 		if !x.Unique {
-			key = appendString(key, id)
+			key = order.AppendString(key, id)
 		}
 		list = append(list, entry{table: &x.own, unique: x.Unique, key: key})
 		if x.Across {
 			key := append(make([]byte, 0, len(campaign)+len(v)+len(id)+8), v...)
-			list = append(list, entry{table: &x.across, key: appendString(appendString(key, campaign), id)})
+			list = append(list, entry{table: &x.across, key: order.AppendString(order.AppendString(key, campaign), id)})
 		}
 	}
 	return list, nil
-}
-
-// values gives the encoded values of one field: none if it is absent or null,
-// several, each once, only for the Each field.
-func (x *index) values(p path, field string, body []byte) ([][]byte, error) {
-	var found [][]byte
-	var fault error
-	one := func(v bsoncore.Value) {
-		if v.Type == bsoncore.TypeNull {
-			return
-		}
-		key, ok := appendValue(nil, v)
-		if !ok {
-			fault = fmt.Errorf("%w: field %s holds a %s, which cannot be indexed", store.ErrQuery, field, v.Type)
-			return
-		}
-		found = append(found, key)
-	}
-	err := p.walk(body, func(v bsoncore.Value, through bool) {
-		if field != x.Each && (through || v.Type == bsoncore.TypeArray) {
-			fault = fmt.Errorf("%w: field %s runs into an array; name it in Each", store.ErrQuery, field)
-			return
-		}
-		if v.Type != bsoncore.TypeArray {
-			one(v)
-			return
-		}
-		if err := elements(v.Data, func(e bsoncore.Element) bool { one(e.Value()); return true }); err != nil {
-			fault = err
-		}
-	})
-	if err != nil || fault != nil {
-		return nil, cmp.Or(fault, err)
-	}
-	if len(found) > 1 {
-		slices.SortFunc(found, bytes.Compare)
-		found = slices.CompactFunc(found, bytes.Equal)
-	}
-	return found, nil
 }
 
 // product appends each of tails to each of heads.

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"crypto/cipher"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/musterhq/muster/internal/clock"
 	"github.com/musterhq/muster/store"
+	"github.com/musterhq/muster/store/order"
 	driver "modernc.org/sqlite"
 )
 
@@ -31,7 +31,7 @@ type DB struct {
 	log    *slog.Logger
 	reads  *sql.DB
 	writer *writer
-	cursor cipher.AEAD
+	cursor order.Seal
 
 	mu          sync.RWMutex
 	collections map[string]*collection
@@ -99,7 +99,7 @@ func (db *DB) begin(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	if db.cursor, err = newCursorSeal(key); err != nil {
+	if db.cursor, err = order.NewSeal(key); err != nil {
 		return err
 	}
 	if db.reads, err = openPool(path, "query_only(1)"); err != nil {

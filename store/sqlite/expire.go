@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/store"
+	"github.com/musterhq/muster/store/order"
 )
 
 // every is how often Run looks for what has expired: twice in the minute that
@@ -39,7 +40,7 @@ func (db *DB) Run(ctx context.Context) error {
 // Expire deletes what has expired by the clock now and says how many documents
 // that were.
 func (db *DB) Expire(ctx context.Context) (int, error) {
-	now := appendTime(nil, db.clock.Now().UnixMilli()+1) // a time that is now has passed
+	now := order.AppendTime(nil, db.clock.Now().UnixMilli()+1) // a time that is now has passed
 	total := 0
 	for _, c := range db.migrated() {
 		for i := range c.indexes {

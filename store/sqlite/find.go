@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/musterhq/muster/store"
+	"github.com/musterhq/muster/store/order"
 )
 
 // Get implements store.Engine.
@@ -99,7 +100,7 @@ type plan struct {
 	table   *table
 	low     []byte // inclusive
 	high    []byte // exclusive
-	filters []filter
+	filters order.Filters
 	desc    bool
 	limit   int
 	purpose []byte // what a cursor of this query is bound to
@@ -120,17 +121,17 @@ func (db *DB) plan(s *store.Schema, campaign string, q store.Query) (*plan, erro
 	if campaign == store.Everywhere {
 		p.table = &p.index.across
 	} else {
-		prefix = appendString(prefix, campaign)
+		prefix = order.AppendString(prefix, campaign)
 	}
 	for _, value := range q.Equal {
-		if prefix, err = appendGo(prefix, value); err != nil {
+		if prefix, err = order.AppendGo(prefix, value); err != nil {
 			return nil, err
 		}
 	}
 	if err := p.bound(prefix, q.From, q.To); err != nil {
 		return nil, err
 	}
-	if p.filters, err = newFilters(q.Where); err != nil {
+	if p.filters, err = order.NewFilters(q.Where); err != nil {
 		return nil, err
 	}
 	p.purpose = fmt.Appendf(nil, "%s\x00%s\x00%t\x00%s", p.table.name, p.index.declared, q.Desc, prefix)
@@ -148,13 +149,13 @@ func (p *plan) bound(prefix []byte, from, to any) error {
 	}
 	var err error
 	if from != nil {
-		if p.low, err = appendGo(slices.Clone(prefix), from); err != nil {
+		if p.low, err = order.AppendGo(slices.Clone(prefix), from); err != nil {
 			return err
 		}
 		p.high = append(slices.Clone(prefix), p.low[len(prefix)]+1)
 	}
 	if to != nil {
-		if p.high, err = appendGo(slices.Clone(prefix), to); err != nil {
+		if p.high, err = order.AppendGo(slices.Clone(prefix), to); err != nil {
 			return err
 		}
 		kind := p.high[len(prefix)]
@@ -172,7 +173,7 @@ func (p *plan) resume(db *DB, after string) error {
 	if after == "" {
 		return nil
 	}
-	key, err := openCursor(db.cursor, after, p.purpose)
+	key, err := db.cursor.Open(after, p.purpose)
 	if err != nil {
 		return err
 	}
@@ -209,7 +210,7 @@ func (db *DB) Find(ctx context.Context, s *store.Schema, campaign string, q stor
 	// One row more than may be examined tells whether there is a next page.
 	err = db.query(ctx, text, []any{p.low, p.high, bound + 1}, func(rows *sql.Rows) (bool, error) {
 		if examined == bound || len(page.Docs) == p.limit {
-			page.Next = sealCursor(db.cursor, last, p.purpose)
+			page.Next = db.cursor.Cursor(last, p.purpose)
 			return false, nil
 		}
 		examined++
@@ -219,7 +220,7 @@ func (db *DB) Find(ctx context.Context, s *store.Schema, campaign string, q stor
 			return false, err
 		}
 		last = append(last[:0], key...)
-		ok, err := matches(p.filters, body)
+		ok, err := p.filters.Match(body)
 		if ok {
 			doc.Body = bytes.Clone(body)
 			page.Docs = append(page.Docs, doc)
@@ -259,7 +260,7 @@ func (db *DB) Count(ctx context.Context, s *store.Schema, campaign string, q sto
 		if err := rows.Scan(&key, &campaign, &id, &version, &body); err != nil {
 			return false, err
 		}
-		ok, err := matches(p.filters, body)
+		ok, err := p.filters.Match(body)
 		if ok {
 			found++
 		}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/musterhq/muster/store"
+	"github.com/musterhq/muster/store/order"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
@@ -88,6 +89,9 @@ func (db *DB) Insert(ctx context.Context, s *store.Schema, campaign string, docs
 		}
 		if doc.Campaign != campaign {
 			answers[i] = fmt.Errorf("%w: a document of campaign %q inserted into %q", store.ErrQuery, doc.Campaign, campaign)
+			continue
+		}
+		if answers[i] = order.CheckShard(s, doc.ID, doc.Body); answers[i] != nil {
 			continue
 		}
 		rows[i], answers[i] = c.entries(campaign, doc.ID, doc.Body)
@@ -213,6 +217,9 @@ func (db *DB) Replace(ctx context.Context, s *store.Schema, campaign, id string,
 	if err != nil {
 		return err
 	}
+	if err := order.CheckShard(s, id, body); err != nil {
+		return err
+	}
 	if _, err := c.entries(campaign, id, body); err != nil {
 		return err
 	}
@@ -235,7 +242,7 @@ func (db *DB) checked(s *store.Schema, campaign string, ids ...string) (*collect
 
 // change is one field to set.
 type change struct {
-	path  path
+	path  order.Path
 	value bsoncore.Value
 }
 
@@ -266,17 +273,17 @@ func (db *DB) SetMany(ctx context.Context, s *store.Schema, campaign string, set
 
 // changes encodes the fields of a Set, and the version that they lead to.
 func (c *collection) changes(set store.Set) ([]change, error) {
-	version, err := marshal(set.Version + 1)
+	version, err := order.Marshal(set.Version + 1)
 	if err != nil {
 		return nil, err
 	}
-	list := []change{{newPath("version"), version}}
+	list := []change{{order.NewPath("version"), version}}
 	for field, value := range set.Fields {
 		p, ok := c.set[field]
 		if !ok {
 			return nil, fmt.Errorf("%w: %s does not declare %q in Set", store.ErrQuery, c.schema.Name, field)
 		}
-		v, err := marshal(value)
+		v, err := order.Marshal(value)
 		if err != nil {
 			return nil, err
 		}
@@ -288,7 +295,7 @@ func (c *collection) changes(set store.Set) ([]change, error) {
 func apply(body []byte, changes []change) ([]byte, error) {
 	for _, ch := range changes {
 		var err error
-		if body, err = ch.path.set(body, ch.value); err != nil {
+		if body, err = ch.path.Set(body, ch.value); err != nil {
 			return nil, err
 		}
 	}

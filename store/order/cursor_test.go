@@ -1,17 +1,16 @@
-package sqlite
+package order
 
 import (
 	"bytes"
-	"crypto/cipher"
 	"errors"
 	"testing"
 
 	"github.com/musterhq/muster/store"
 )
 
-func testSeal(t testing.TB) cipher.AEAD {
+func testSeal(t testing.TB) Seal {
 	t.Helper()
-	seal, err := newCursorSeal(make([]byte, 32))
+	seal, err := NewSeal(make([]byte, 32))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,16 +24,16 @@ func FuzzCursor(f *testing.F) {
 	f.Add("", []byte("key"))
 	f.Add("AAAA", []byte{0})
 	f.Add("\r", []byte("0"))
-	f.Add(sealCursor(seal, []byte("key"), []byte("purpose")), []byte{0xFF})
+	f.Add(seal.Cursor([]byte("key"), []byte("purpose")), []byte{0xFF})
 	f.Fuzz(func(t *testing.T, text string, key []byte) {
-		if got, err := openCursor(seal, text, []byte("another purpose")); !errors.Is(err, store.ErrQuery) {
+		if got, err := seal.Open(text, []byte("another purpose")); !errors.Is(err, store.ErrQuery) {
 			t.Errorf("%q opened: %x, %v", text, got, err)
 		}
-		sealed := sealCursor(seal, key, []byte("purpose"))
-		if got, err := openCursor(seal, sealed, []byte("purpose")); err != nil || !bytes.Equal(got, key) {
+		sealed := seal.Cursor(key, []byte("purpose"))
+		if got, err := seal.Open(sealed, []byte("purpose")); err != nil || !bytes.Equal(got, key) {
 			t.Errorf("%x came back as %x, %v", key, got, err)
 		}
-		if _, err := openCursor(seal, sealed+text, []byte("purpose")); text != "" && !errors.Is(err, store.ErrQuery) {
+		if _, err := seal.Open(sealed+text, []byte("purpose")); text != "" && !errors.Is(err, store.ErrQuery) {
 			t.Errorf("with %q behind it: %v", text, err)
 		}
 	})
@@ -45,10 +44,10 @@ func TestCursorHasOneSpelling(t *testing.T) {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	seal := testSeal(t)
 	for _, key := range [][]byte{{1}, {1, 2}, {1, 2, 3}} {
-		cursor := sealCursor(seal, key, nil)
+		cursor := seal.Cursor(key, nil)
 		for _, letter := range letters {
 			other := cursor[:len(cursor)-1] + string(letter)
-			if _, err := openCursor(seal, other, nil); other != cursor && !errors.Is(err, store.ErrQuery) {
+			if _, err := seal.Open(other, nil); other != cursor && !errors.Is(err, store.ErrQuery) {
 				t.Errorf("%q opened as %q does: %v", other, cursor, err)
 			}
 		}

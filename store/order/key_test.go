@@ -1,4 +1,4 @@
-package sqlite
+package order
 
 import (
 	"bytes"
@@ -63,7 +63,7 @@ func compare(a, b any) int {
 func check(t interface{ Fatalf(string, ...any) }, a, b any) {
 	want := compare(a, b)
 	encode := func(v any) []byte {
-		key, err := appendGo(nil, v)
+		key, err := AppendGo(nil, v)
 		if err != nil {
 			t.Fatalf("encode %v: %v", v, err)
 		}
@@ -72,7 +72,7 @@ func check(t interface{ Fatalf(string, ...any) }, a, b any) {
 			t.Fatalf("marshal %v: %v", v, err)
 		}
 		stored := []byte{}
-		if err := newPath("v").scalars(doc, func(key []byte) { stored = append(stored, key...) }); err != nil || !bytes.Equal(stored, key) {
+		if err := NewPath("v").Scalars(doc, func(key []byte) { stored = append(stored, key...) }); err != nil || !bytes.Equal(stored, key) {
 			t.Fatalf("%T %v is stored as %x, %v, and asked for as %x", v, v, stored, err, key)
 		}
 		if key[0] == 0x00 || key[0] == 0xFF {

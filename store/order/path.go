@@ -1,4 +1,4 @@
-package sqlite
+package order
 
 import (
 	"errors"
@@ -10,22 +10,23 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
-var errMalformed = errors.New("sqlite: the document is not well-formed BSON")
+var errMalformed = errors.New("store: the document is not well-formed BSON")
 
-// path is a dotted field name, split.
-type path [][]byte
+// Path is a dotted field name, split.
+type Path [][]byte
 
-func newPath(field string) path {
-	var p path
+// NewPath splits a field name that the schema or Anchor has checked.
+func NewPath(field string) Path {
+	var p Path
 	for part := range strings.SplitSeq(field, ".") {
 		p = append(p, []byte(part))
 	}
 	return p
 }
 
-// elements calls visit for each element of a document or array until visit
+// Elements calls visit for each element of a document or array until visit
 // answers false.
-func elements(doc []byte, visit func(bsoncore.Element) bool) error {
+func Elements(doc []byte, visit func(bsoncore.Element) bool) error {
 	length, rest, ok := bsoncore.ReadLength(doc)
 	if !ok || int(length) != len(doc) || length < 5 {
 		return errMalformed
@@ -42,22 +43,16 @@ func elements(doc []byte, visit func(bsoncore.Element) bool) error {
 	return nil
 }
 
-// walk calls visit for what the path leads to: the value as it is, or, where
+// Walk calls visit for what the path leads to: the value as it is, or, where
 // the path runs through an array, that of each element. Absent fields are not
 // visited. through tells visit that an array was on the way.
-func (p path) walk(doc []byte, visit func(v bsoncore.Value, through bool)) error {
+func (p Path) Walk(doc []byte, visit func(v bsoncore.Value, through bool)) error {
 	return p.follow(doc, false, visit)
 }
 
-func (p path) follow(doc []byte, through bool, visit func(bsoncore.Value, bool)) error {
-	var v bsoncore.Value
-	if err := elements(doc, func(e bsoncore.Element) bool {
-		if !e.CompareKey(p[0]) {
-			return true
-		}
-		v = e.Value()
-		return false
-	}); err != nil || v.Type == 0 {
+func (p Path) follow(doc []byte, through bool, visit func(bsoncore.Value, bool)) error {
+	v, err := p.step(doc)
+	if err != nil || v.Type == 0 {
 		return err
 	}
 	if len(p) == 1 {
@@ -69,7 +64,7 @@ func (p path) follow(doc []byte, through bool, visit func(bsoncore.Value, bool))
 		return p[1:].follow(v.Data, through, visit)
 	case bsoncore.TypeArray:
 		var inner error
-		err := elements(v.Data, func(e bsoncore.Element) bool {
+		err := Elements(v.Data, func(e bsoncore.Element) bool {
 			if item := e.Value(); item.Type == bsoncore.TypeEmbeddedDocument {
 				inner = p[1:].follow(item.Data, true, visit)
 			}
@@ -80,35 +75,35 @@ func (p path) follow(doc []byte, through bool, visit func(bsoncore.Value, bool))
 	return nil
 }
 
-// scalars calls visit for each encoded value the path leads to, with arrays
+// Scalars calls visit for each encoded value the path leads to, with arrays
 // taken apart; null and what has no order is passed over.
-func (p path) scalars(doc []byte, visit func(key []byte)) error {
+func (p Path) Scalars(doc []byte, visit func(key []byte)) error {
 	var inner error
 	var buffer []byte
 	one := func(v bsoncore.Value) {
-		if encoded, ok := appendValue(buffer[:0], v); ok {
+		if encoded, ok := AppendValue(buffer[:0], v); ok {
 			buffer = encoded
 			visit(encoded)
 		}
 	}
-	err := p.walk(doc, func(v bsoncore.Value, _ bool) {
+	err := p.Walk(doc, func(v bsoncore.Value, _ bool) {
 		if v.Type != bsoncore.TypeArray {
 			one(v)
 			return
 		}
-		inner = errors.Join(inner, elements(v.Data, func(e bsoncore.Element) bool { one(e.Value()); return true }))
+		inner = errors.Join(inner, Elements(v.Data, func(e bsoncore.Element) bool { one(e.Value()); return true }))
 	})
 	return errors.Join(inner, err)
 }
 
-// set gives the document with the field at the path replaced, added, or, for a
+// Set gives the document with the field at the path replaced, added, or, for a
 // value of type 0, removed. Documents on the way are made where absent; a
 // scalar or array on the way is ErrQuery.
-func (p path) set(doc []byte, v bsoncore.Value) ([]byte, error) {
+func (p Path) Set(doc []byte, v bsoncore.Value) ([]byte, error) {
 	at, out := bsoncore.AppendDocumentStart(make([]byte, 0, len(doc)+len(v.Data)+16))
 	found := false
 	var inner error
-	err := elements(doc, func(e bsoncore.Element) bool {
+	err := Elements(doc, func(e bsoncore.Element) bool {
 		if !e.CompareKey(p[0]) {
 			out = append(out, e...)
 			return true
@@ -127,7 +122,7 @@ func (p path) set(doc []byte, v bsoncore.Value) ([]byte, error) {
 }
 
 // write appends the element p[0], which held old, as it is after the change.
-func (p path) write(out []byte, old, v bsoncore.Value) ([]byte, error) {
+func (p Path) write(out []byte, old, v bsoncore.Value) ([]byte, error) {
 	key := string(p[0])
 	if len(p) == 1 {
 		if v.Type == 0 {
@@ -144,15 +139,15 @@ func (p path) write(out []byte, old, v bsoncore.Value) ([]byte, error) {
 	if old.Type != bsoncore.TypeEmbeddedDocument {
 		return nil, fmt.Errorf("%w: field %s holds no document to set a field in", store.ErrQuery, key)
 	}
-	inner, err := p[1:].set(old.Data, v)
+	inner, err := p[1:].Set(old.Data, v)
 	if err != nil {
 		return nil, err
 	}
 	return bsoncore.AppendDocumentElement(out, key, inner), nil
 }
 
-// marshal encodes a value to set; nil, which removes, has type 0.
-func marshal(value any) (bsoncore.Value, error) {
+// Marshal encodes a value to set; nil, which removes, has type 0.
+func Marshal(value any) (bsoncore.Value, error) {
 	if value == nil {
 		return bsoncore.Value{}, nil
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package order
 
 import (
 	"bytes"
@@ -8,18 +8,23 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
+// Filters are conditions made ready. Both engines judge documents by them, so a
+// query finds the same in both.
+type Filters []filter
+
 // filter is a store.Cond made ready: its values encoded as keys, so that they
 // compare as they do in an index.
 type filter struct {
-	path   path
+	path   Path
 	op     store.Op
 	values [][]byte
 }
 
-func newFilters(conds []store.Cond) ([]filter, error) {
-	filters := make([]filter, 0, len(conds))
+// NewFilters makes conditions ready. A value that has no order is ErrQuery.
+func NewFilters(conds []store.Cond) (Filters, error) {
+	filters := make(Filters, 0, len(conds))
 	for _, c := range conds {
-		f := filter{path: newPath(c.Field), op: c.Op}
+		f := filter{path: NewPath(c.Field), op: c.Op}
 		var values []any
 		switch c.Op {
 		case store.IsSet:
@@ -32,7 +37,7 @@ func newFilters(conds []store.Cond) ([]filter, error) {
 			values = []any{c.Value}
 		}
 		for _, v := range values {
-			key, err := appendGo(nil, v)
+			key, err := AppendGo(nil, v)
 			if err != nil {
 				return nil, err
 			}
@@ -43,7 +48,8 @@ func newFilters(conds []store.Cond) ([]filter, error) {
 	return filters, nil
 }
 
-func matches(filters []filter, body []byte) (bool, error) {
+// Match says whether a document meets all conditions.
+func (filters Filters) Match(body []byte) (bool, error) {
 	for i := range filters {
 		if ok, err := filters[i].match(body); !ok || err != nil {
 			return false, err
@@ -55,10 +61,10 @@ func matches(filters []filter, body []byte) (bool, error) {
 func (f *filter) match(body []byte) (bool, error) {
 	met := false
 	if f.op == store.IsSet {
-		err := f.path.walk(body, func(v bsoncore.Value, _ bool) { met = met || v.Type != bsoncore.TypeNull })
+		err := f.path.Walk(body, func(v bsoncore.Value, _ bool) { met = met || v.Type != bsoncore.TypeNull })
 		return met, err
 	}
-	err := f.path.scalars(body, func(key []byte) {
+	err := f.path.Scalars(body, func(key []byte) {
 		for _, want := range f.values {
 			met = met || f.holds(key, want)
 		}

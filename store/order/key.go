@@ -1,4 +1,4 @@
-package sqlite
+package order
 
 import (
 	"encoding/binary"
@@ -15,10 +15,10 @@ import (
 // None is 0x00 or 0xFF, which serve as bounds, and no two are neighbours, so
 // tag+1 is above every value of a type and below the next type.
 const (
-	tagNumber byte = 0x10
-	tagString byte = 0x20
-	tagBool   byte = 0x40
-	tagTime   byte = 0x50
+	TagNumber byte = 0x10
+	TagString byte = 0x20
+	TagBool   byte = 0x40
+	TagTime   byte = 0x50
 )
 
 // appendNumber encodes a double and, for an integer that is not a double, how
@@ -37,7 +37,7 @@ func appendNumber(dst []byte, f float64, residual int16) []byte {
 	default:
 		bits |= 1 << 63
 	}
-	dst = append(dst, tagNumber)
+	dst = append(dst, TagNumber)
 	dst = binary.BigEndian.AppendUint64(dst, bits)
 	return binary.BigEndian.AppendUint16(dst, uint16(residual)^0x8000)
 }
@@ -50,10 +50,10 @@ func appendInt(dst []byte, i int64) []byte {
 	return appendNumber(dst, f, int16(i-int64(f)))
 }
 
-// appendString ends the string with 0x00 0x01 and writes a zero byte in it as
+// AppendString ends the string with 0x00 0x01 and writes a zero byte in it as
 // 0x00 0xFF, so a prefix sorts before what it begins.
-func appendString[S string | []byte](dst []byte, s S) []byte {
-	dst = append(dst, tagString)
+func AppendString[S string | []byte](dst []byte, s S) []byte {
+	dst = append(dst, TagString)
 	for i := range len(s) {
 		dst = append(dst, s[i])
 		if s[i] == 0 {
@@ -65,26 +65,26 @@ func appendString[S string | []byte](dst []byte, s S) []byte {
 
 func appendBool(dst []byte, b bool) []byte {
 	if b {
-		return append(dst, tagBool, 1)
+		return append(dst, TagBool, 1)
 	}
-	return append(dst, tagBool, 0)
+	return append(dst, TagBool, 0)
 }
 
-// appendTime takes milliseconds since 1970, BSON's instants.
-func appendTime(dst []byte, ms int64) []byte {
-	return binary.BigEndian.AppendUint64(append(dst, tagTime), uint64(ms)^(1<<63))
+// AppendTime takes milliseconds since 1970, BSON's instants.
+func AppendTime(dst []byte, ms int64) []byte {
+	return binary.BigEndian.AppendUint64(append(dst, TagTime), uint64(ms)^(1<<63))
 }
 
-// appendValue encodes a stored scalar. It answers false for a type that has no
+// AppendValue encodes a stored scalar. It answers false for a type that has no
 // order here: documents, arrays, binary and the like.
-func appendValue(dst []byte, v bsoncore.Value) ([]byte, bool) {
+func AppendValue(dst []byte, v bsoncore.Value) ([]byte, bool) {
 	switch v.Type {
 	case bsoncore.TypeString:
 		// The string's bytes without copying them: length, text, NUL.
 		if len(v.Data) < 5 {
 			return dst, false
 		}
-		return appendString(dst, v.Data[4:len(v.Data)-1]), true
+		return AppendString(dst, v.Data[4:len(v.Data)-1]), true
 	case bsoncore.TypeInt32:
 		i, ok := v.Int32OK()
 		return appendInt(dst, int64(i)), ok
@@ -99,16 +99,16 @@ func appendValue(dst []byte, v bsoncore.Value) ([]byte, bool) {
 		return appendBool(dst, b), ok
 	case bsoncore.TypeDateTime:
 		ms, ok := v.DateTimeOK()
-		return appendTime(dst, ms), ok
+		return AppendTime(dst, ms), ok
 	}
 	return dst, false
 }
 
-// appendGo encodes a value of a query. What has no order is ErrQuery.
-func appendGo(dst []byte, value any) ([]byte, error) {
+// AppendGo encodes a value of a query. What has no order is ErrQuery.
+func AppendGo(dst []byte, value any) ([]byte, error) {
 	switch v := value.(type) {
 	case string:
-		return appendString(dst, v), nil
+		return AppendString(dst, v), nil
 	case int:
 		return appendInt(dst, int64(v)), nil
 	case int64:
@@ -116,13 +116,13 @@ func appendGo(dst []byte, value any) ([]byte, error) {
 	case bool:
 		return appendBool(dst, v), nil
 	case time.Time:
-		return appendTime(dst, v.UnixMilli()), nil
+		return AppendTime(dst, v.UnixMilli()), nil
 	}
 	kind, data, err := bson.MarshalValue(value)
 	if err != nil {
 		return nil, fmt.Errorf("%w: value of type %T: %w", store.ErrQuery, value, err)
 	}
-	dst, ok := appendValue(dst, bsoncore.Value{Type: bsoncore.Type(kind), Data: data})
+	dst, ok := AppendValue(dst, bsoncore.Value{Type: bsoncore.Type(kind), Data: data})
 	if !ok {
 		return nil, fmt.Errorf("%w: a value of type %T cannot be compared", store.ErrQuery, value)
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package order
 
 import (
 	"bytes"
@@ -39,11 +39,11 @@ func TestSet(t *testing.T) {
 		{"e.f", 1, nil},
 		{"a.f", 1, nil},
 	} {
-		v, err := marshal(c.value)
+		v, err := Marshal(c.value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := newPath(c.path).set(mustMarshal(t, doc), v)
+		got, err := NewPath(c.path).Set(mustMarshal(t, doc), v)
 		if c.want == nil {
 			if !errors.Is(err, store.ErrQuery) {
 				t.Errorf("set %s: %v, want ErrQuery", c.path, err)
@@ -66,11 +66,11 @@ func FuzzBody(f *testing.F) {
 		if strings.IndexByte(field, 0) >= 0 {
 			return // no schema and no query can name such a field
 		}
-		p := newPath(field)
-		_ = p.scalars(doc, func([]byte) {})
-		conds := []filter{{path: p, op: store.NotEqual}, {path: p, op: store.IsSet}}
-		_, _ = matches(conds, doc)
-		changed, err := p.set(doc, bsoncore.Value{Type: bsoncore.TypeBoolean, Data: []byte{1}})
+		p := NewPath(field)
+		_ = p.Scalars(doc, func([]byte) {})
+		conds := Filters{{path: p, op: store.NotEqual}, {path: p, op: store.IsSet}}
+		_, _ = conds.Match(doc)
+		changed, err := p.Set(doc, bsoncore.Value{Type: bsoncore.TypeBoolean, Data: []byte{1}})
 		if err != nil || bson.Raw(doc).Validate() != nil {
 			return
 		}
@@ -78,7 +78,7 @@ func FuzzBody(f *testing.F) {
 			t.Fatalf("set %q broke the document: %v", field, err)
 		}
 		found := 0
-		if err := p.walk(changed, func(v bsoncore.Value, _ bool) {
+		if err := p.Walk(changed, func(v bsoncore.Value, _ bool) {
 			if b, ok := v.BooleanOK(); ok && b {
 				found++
 			}
