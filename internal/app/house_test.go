@@ -20,7 +20,7 @@ var house = []struct {
 	may  []string
 }{
 	{"cmd/muster", []string{"internal/", "domain/campaign", "domain/people", "store"}},
-	{"internal/app", []string{"api", "leaderboard", "realtime", "push", "domain/", "store", "store/sqlite", "internal/"}},
+	{"internal/app", []string{"api", "leaderboard", "realtime", "push", "domain/", "store", "store/sqlite", "store/mongo", "internal/"}},
 	{"api", []string{"leaderboard", "realtime", "domain/", "store", "internal/errs", "internal/clock"}},
 	{"leaderboard", []string{"domain/", "store", "internal/errs", "internal/clock"}},
 	{"realtime", []string{"domain/", "store", "internal/errs", "internal/clock"}},
@@ -29,7 +29,9 @@ var house = []struct {
 	{"domain/campaign", []string{"store", "internal/errs", "internal/clock"}},
 	{"domain/", []string{"domain/campaign", "store", "internal/errs", "internal/clock"}},
 	{"store/storetest", []string{"store", "internal/clock"}},
-	{"store/sqlite", []string{"store", "internal/clock"}},
+	{"store/order", []string{"store"}},
+	{"store/sqlite", []string{"store", "store/order", "internal/clock"}},
+	{"store/mongo", []string{"store", "store/order"}},
 	{"internal/embedded", []string{"internal/clock"}},
 	{"internal/limits", []string{"domain/people"}},
 	{"internal/liguria", []string{"domain/campaign"}},

@@ -1,0 +1,108 @@
+//go:build servers
+
+package mongo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/musterhq/muster/store"
+	"github.com/musterhq/muster/store/mongo"
+	"github.com/musterhq/muster/store/storetest"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+func serverURL(t testing.TB) string {
+	t.Helper()
+	url := os.Getenv("MUSTER_MONGO_URL")
+	if url == "" {
+		t.Fatal("MUSTER_MONGO_URL is not set: it names the MongoDB (or FerretDB) that these tests may make databases on")
+	}
+	return url
+}
+
+// raw is a connection beside the engine.
+func raw(t testing.TB) *driver.Client {
+	t.Helper()
+	client, err := driver.Connect(options.Client().ApplyURI(serverURL(t)))
+	if err != nil {
+		t.Fatal("MUSTER_MONGO_URL is not an address")
+	}
+	t.Cleanup(func() { _ = client.Disconnect(context.Background()) })
+	return client
+}
+
+// database is the name of a fresh one, which goes with the test.
+func database(t testing.TB) string {
+	t.Helper()
+	name := "muster_test_" + store.NewID()
+	client := raw(t)
+	t.Cleanup(func() {
+		if err := client.Database(name).Drop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return name
+}
+
+func open(t testing.TB, name string, monitor *event.CommandMonitor) *mongo.DB {
+	t.Helper()
+	db, err := mongo.Open(t.Context(), mongo.Options{URL: serverURL(t), Database: name, Monitor: monitor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Opened {
+		name := database(t)
+		db := open(t, name, nil)
+		return storetest.Opened{
+			Engine: db,
+			Reopen: func() store.Engine {
+				if err := db.Close(); err != nil {
+					t.Fatal(err)
+				}
+				db = open(t, name, nil)
+				return db
+			},
+			Expire: func(ctx context.Context) error { return expired(ctx, raw(t).Database(name)) },
+		}
+	})
+}
+
+// expired waits until the server has deleted what has expired: it looks once a
+// minute.
+func expired(ctx context.Context, db *driver.Database) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		n, err := db.Collection("people").CountDocuments(ctx, bson.D{{Key: "expires_at", Value: bson.D{{Key: "$lt", Value: time.Now()}}}})
+		if err != nil {
+			return fmt.Errorf("count what has expired: %w", err)
+		}
+		if n == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("the server did not delete what has expired")
+		case <-tick.C:
+		}
+	}
+}

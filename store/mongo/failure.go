@@ -1,0 +1,67 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+)
+
+// Codes of the server that mean something here.
+const (
+	codeInternal          = 1
+	codeNamespaceNotFound = 26
+	codeIndexNotFound     = 27
+	codePathNotViable     = 28
+	codeNamespaceExists   = 48
+	codeMaxTimeExpired    = 50
+	codeImmutableField    = 66
+	codeDuplicateKey      = 11000
+)
+
+// duplicateCodes: the key exists; the second and third are old spellings.
+var duplicateCodes = []int{codeDuplicateKey, 11001, 12582}
+
+// duplicate says whether the server refused a write, or an index, for a key that
+// exists.
+func duplicate(err error) bool {
+	var server driver.ServerError
+	if errors.As(err, &server) && server.HasErrorCodeWithMessage(codeInternal, "could not create exclusion constraint") {
+		return true // what FerretDB says of a Unique index over equal documents
+	}
+	return slices.ContainsFunc(duplicateCodes, func(code int) bool { return hasCode(err, code) })
+}
+
+func hasCode(err error, code int) bool {
+	var server driver.ServerError
+	return errors.As(err, &server) && server.HasErrorCode(code)
+}
+
+// failure says why a call failed, in words that may be logged: the server's own
+// quote values (a duplicate key's message holds the e-mail), so of them only
+// the codes are kept.
+func failure(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if errors.Is(err, driver.ErrClientDisconnected) {
+		return ErrClosed
+	}
+	var server driver.ServerError
+	if !errors.As(err, &server) {
+		return err
+	}
+	if _, limited := ctx.Deadline(); limited && server.HasErrorCode(codeMaxTimeExpired) {
+		return context.DeadlineExceeded // the server saw it first
+	}
+	var command driver.CommandError
+	if errors.As(err, &command) && command.Code == 0 {
+		return err // of the connection, not of the server
+	}
+	return fmt.Errorf("the server refused: codes %v", server.ErrorCodes())
+}
+
+// refused is the answer to one member of a bulk.
+func refused(code int) error { return fmt.Errorf("the server refused: codes [%d]", code) }
