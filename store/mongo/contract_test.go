@@ -17,6 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/event"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.uber.org/goleak"
 )
 
 func serverURL(t testing.TB) string {
@@ -66,12 +67,20 @@ func open(t testing.TB, name string, monitor *event.CommandMonitor) *mongo.DB {
 	return db
 }
 
+func TestMain(m *testing.M) {
+	storetest.Child(func(ctx context.Context, name string) (store.Engine, error) {
+		return mongo.Open(ctx, mongo.Options{URL: os.Getenv("MUSTER_MONGO_URL"), Database: name})
+	})
+	goleak.VerifyTestMain(m)
+}
+
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Opened {
 		name := database(t)
 		db := open(t, name, nil)
 		return storetest.Opened{
-			Engine: db,
+			Engine:  db,
+			Address: name,
 			Reopen: func() store.Engine {
 				if err := db.Close(); err != nil {
 					t.Fatal(err)

@@ -33,7 +33,8 @@ func contract(t *testing.T, options ...sqlite.Option) {
 		path := filepath.Join(t.TempDir(), "data", "muster.db")
 		db := open(t, path, options...)
 		return storetest.Opened{
-			Engine: db,
+			Engine:  db,
+			Address: path,
 			Reopen: func() store.Engine {
 				if err := db.Close(); err != nil {
 					t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/musterhq/muster/store"
 	"github.com/musterhq/muster/store/sqlite"
+	"github.com/musterhq/muster/store/storetest"
 	"go.uber.org/goleak"
 )
 
@@ -22,6 +23,7 @@ import (
 const child = "MUSTER_SQLITE_TEST_CHILD"
 
 func TestMain(m *testing.M) {
+	storetest.Child(func(ctx context.Context, path string) (store.Engine, error) { return sqlite.Open(ctx, path) })
 	switch os.Getenv(child) {
 	case "insert":
 		insertUntilKilled(os.Args[len(os.Args)-1])

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/musterhq/muster/store"
+	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
 var inserts = []test{
@@ -18,8 +20,12 @@ var inserts = []test{
 	{"answers come by position, duplicates within the call too", insertPositions},
 	{"a unique value is refused and leaves nothing behind", insertUnique},
 	{"a unique element of an array is refused", insertUniqueEach},
+	{"a unique element without a value is refused", insertUniqueHole},
+	{"null is as absent", insertNull},
 	{"twenty race for one reservation and one wins", insertRace},
+	{"a thousand in one call, duplicates by position", insertThousand},
 	{"a document of 1 MiB", insertLarge},
+	{"the largest documents, together more than one message", insertLargest},
 	{"what no document can be is refused", insertRefused},
 	{"a value that cannot be indexed is refused", insertUnindexable},
 }
@@ -126,6 +132,76 @@ func insertUniqueEach(t *testing.T, f *fixture) {
 	f.insert(t, genova, named("d", acts("2")))
 }
 
+// insertUniqueHole: an index of the elements' values has no place for an element
+// without one that would not be equal to the next such place.
+func insertUniqueHole(t *testing.T, f *fixture) {
+	for what, item := range map[string]bson.D{"absent": {{Key: "kind", Value: "door"}}, "null": {{Key: "id", Value: nil}}} {
+		body, err := bson.Marshal(bson.D{{Key: "actions", Value: bson.A{bson.D{{Key: "id", Value: "1"}}, item}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw := store.Raw{Campaign: genova, ID: what, Version: 1, Body: body}
+		is(t, what, f.Engine.Insert(t.Context(), &schema, genova, []store.Raw{raw})[0], store.ErrQuery)
+	}
+}
+
+func insertNull(t *testing.T, f *fixture) {
+	nick := func(text string) func(*person) { return func(p *person) { p.Nick = &text } }
+	f.insert(t, genova, named("n1"), named("n2"), named("a", nick("ada")), named("b", nick("bea")), named("empty", nick("")))
+	is(t, "taken", f.people.InsertOne(t.Context(), genova, named("c", nick("ada"))), store.ErrDuplicate)
+	same(t, "indexed", f.all(t, genova, store.Query{Index: "nicks", Limit: 1}), []string{"empty", "a", "b"})
+	same(t, "backwards", f.all(t, genova, store.Query{Index: "nicks", Limit: 1, Desc: true}), []string{"b", "a", "empty"})
+	same(t, "by value", f.all(t, genova, store.Query{Index: "nick", Equal: []any{"bea"}}), []string{"b"})
+	if n, err := f.people.Count(t.Context(), genova, store.Query{Index: "nicks"}, 10); err != nil || n != 3 {
+		t.Errorf("count %d, %v; want 3", n, err)
+	}
+	for range 2 { // a value is given back, and nobody holds null
+		for _, id := range []string{"a", "b"} {
+			if _, err := f.people.Update(t.Context(), genova, id, func(p *person) error { p.Nick = nil; return nil }); err != nil {
+				t.Errorf("to null: %v", err)
+			}
+		}
+	}
+	same(t, "left", f.all(t, genova, store.Query{Index: "nicks"}), []string{"empty"})
+}
+
+// insertThousand is the largest batch, with every kind of duplicate in it.
+func insertThousand(t *testing.T, f *fixture) {
+	old := reds(store.MaxBatch)[:100]
+	for i, p := range old {
+		p.Email = fmt.Sprint("old", i)
+	}
+	f.insert(t, genova, old...)
+	batch := make([]*person, store.MaxBatch)
+	want := make([]string, len(batch))
+	for i := range batch {
+		batch[i], want[i] = named(fmt.Sprintf("q%04d", i), inTeam("blue", int64(i))), "done"
+		switch i % 10 {
+		case 3: // an id that is stored
+			batch[i].ID, want[i] = old[i/10].ID, "duplicate"
+		case 5: // a value that is stored
+			batch[i].Email, want[i] = old[i/10].Email, "duplicate"
+		case 7: // an id of this call
+			batch[i].ID, want[i] = batch[i-1].ID, "duplicate"
+		}
+	}
+	got := make([]string, len(batch))
+	kept := []string{}
+	for i, err := range f.people.Insert(t.Context(), genova, batch...) {
+		switch {
+		case err == nil:
+			got[i] = "done"
+			kept = append(kept, batch[i].ID)
+		case errors.Is(err, store.ErrDuplicate):
+			got[i] = "duplicate"
+		default:
+			got[i] = err.Error()
+		}
+	}
+	same(t, "answers", got, want)
+	same(t, "stored", f.all(t, genova, store.Query{Index: "team", Equal: []any{"blue"}}), kept)
+}
+
 func insertRace(t *testing.T, f *fixture) {
 	var won atomic.Int32
 	var group sync.WaitGroup
@@ -175,6 +251,37 @@ func insertLarge(t *testing.T, f *fixture) {
 	is(t, "update beyond MaxDocument", err, store.ErrTooLarge)
 }
 
+// insertLargest: four documents of the greatest size in one call are more than
+// any message may hold; they are inserted, read and found all the same.
+func insertLargest(t *testing.T, f *fixture) {
+	empty, err := bson.Marshal(named("x0", inTeam("red", 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill := store.MaxDocument - len(empty) - len(genova) - len("text") - 1 - 1 - 4 - 1
+	var people []*person
+	for i := range 4 {
+		people = append(people, named(fmt.Sprint("x", i), inTeam("red", int64(i)), func(p *person) { p.Text = strings.Repeat(fmt.Sprint(i), fill) }))
+	}
+	f.insert(t, genova, people...)
+	body, err := bson.Marshal(people[0])
+	if err != nil || len(body) != store.MaxDocument {
+		t.Fatalf("the document has %d bytes, %v; want %d", len(body), err, store.MaxDocument)
+	}
+	found, err := f.people.GetMany(t.Context(), genova, ids(people))
+	if err != nil || len(found) != 4 {
+		t.Fatalf("read %d, %v", len(found), err)
+	}
+	for i, p := range f.find(t, store.Query{Index: "team", Equal: []any{"red"}}).Items {
+		if want := people[i]; p.ID != want.ID || p.Text != want.Text || found[p.ID].Text != want.Text {
+			t.Errorf("document %d came back as another", i)
+		}
+	}
+	people[1].Text += "x"
+	people[1].ID = "larger"
+	is(t, "a byte more", f.people.InsertOne(t.Context(), genova, people[1]), store.ErrTooLarge)
+}
+
 func insertRefused(t *testing.T, f *fixture) {
 	for what, p := range map[string]*person{
 		"no id":            named(""),
@@ -215,6 +322,7 @@ func insertUnindexable(t *testing.T, f *fixture) {
 	for what, value := range map[string]any{
 		"a document": action{ID: "1"},
 		"an array":   []string{"a"}, // the index does not name it in Each
+		"no number":  math.NaN(),
 	} {
 		answers := f.people.Insert(t.Context(), genova, named("bad", func(p *person) { p.Any = value }), named("good "+what))
 		is(t, what, answers[0], store.ErrQuery)

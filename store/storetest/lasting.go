@@ -20,6 +20,7 @@ var lasting = []test{
 	{"a refused effect stays and comes again", effectRefused},
 	{"effects of all campaigns, as many as asked for", effectsEverywhere},
 	{"two workers at once leave no effect", effectWorkers},
+	{"an effect is carried out once, also after a kill", effectKill},
 	{"the clock", now},
 }
 

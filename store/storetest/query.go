@@ -1,11 +1,13 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +24,7 @@ var queries = []test{
 	{"absent fields are not indexed", absent},
 	{"a document is found once however often an element repeats", eachOnce},
 	{"a scan goes on while others write", scanWhileWriting},
+	{"a scan sees what stays once, with writers beside it", scanBesideWriters},
 	{"a page examines at most twenty times its limit", bound},
 	{"first reads past empty pages", first},
 	{"count stops at its limit", count},
@@ -183,6 +186,44 @@ func scanWhileWriting(t *testing.T, f *fixture) {
 	if len(seen) != 60 {
 		t.Errorf("%d seen, want 60", len(seen))
 	}
+}
+
+// scanBesideWriters: four writers insert, move and delete all over the range as
+// the scan runs through it.
+func scanBesideWriters(t *testing.T, f *fixture) {
+	f.insert(t, genova, reds(200)...)
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	for w := range 4 {
+		group.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				id := fmt.Sprintf("w%d-%d", w, i)
+				err := f.people.InsertOne(ctx, genova, named(id, inTeam("red", int64(i*37%200))))
+				if err == nil {
+					_, err = f.people.Update(ctx, genova, id, func(p *person) error { p.Points = 199 - p.Points; return nil })
+				}
+				if err == nil && i%2 == 0 {
+					err = f.people.Delete(ctx, genova, id)
+				}
+				if err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 3 {
+		seen := map[string]int{}
+		for _, id := range f.all(t, genova, store.Query{Index: "team", Equal: []any{"red"}, Limit: 7}) {
+			seen[id]++
+		}
+		for _, id := range ids(reds(200)) {
+			if seen[id] != 1 {
+				t.Errorf("%s seen %d times", id, seen[id])
+			}
+		}
+	}
+	cancel()
+	group.Wait()
 }
 
 func bound(t *testing.T, f *fixture) {

@@ -20,6 +20,9 @@ type Opened struct {
 	// Expire has the engine delete what has expired by now, and returns when
 	// that is done.
 	Expire func(ctx context.Context) error
+	// Address is what the open given to Child needs to open the same database
+	// in another process.
+	Address string
 }
 
 // Run runs the contract. open gives each test its own empty database and closes
@@ -34,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) Opened) {
 		{"query", queries},
 		{"condition", conditions},
 		{"scope", scopes},
+		{"shard", shards},
 		{"migrate", migrations},
 		{"last", lasting},
 	} {
@@ -93,6 +97,7 @@ type person struct {
 	ExpiresAt     *time.Time `bson:"expires_at,omitempty"`
 	Text          string     `bson:"text,omitempty"`
 	Any           any        `bson:"any,omitempty"`
+	Nick          *string    `bson:"nick"` // stored as null where there is none
 }
 
 type action struct {
@@ -121,6 +126,8 @@ var schema = store.Schema{
 		{Name: "lane", Equal: []string{"stage.lane", "stage.holds"}},
 		{Name: "expires", Order: "expires_at", Expire: true},
 		{Name: "any", Order: "any"},
+		{Name: "nick", Equal: []string{"nick"}, Unique: true},
+		{Name: "nicks", Order: "nick"},
 		store.EffectsIndex,
 	},
 	Set: []string{"points", "text", "stage.lane"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -19,7 +20,9 @@ var updates = []test{
 	{"an update moves the document in its indexes", updateMoves},
 	{"replace answers why not", replaceAnswers},
 	{"set many answers by position", setPositions},
+	{"set many by six workers at once counts exactly", setRace},
 	{"set many refuses undeclared fields", setUndeclared},
+	{"set many refuses a value that cannot be indexed", setUnindexable},
 	{"set many removes and nests", setNested},
 	{"delete many", deleteMany},
 	{"a cancelled context", cancelled},
@@ -140,6 +143,76 @@ func setPositions(t *testing.T, f *fixture) {
 	if answers := f.people.SetMany(t.Context(), genova, nil); len(answers) != 0 {
 		t.Errorf("set of nothing answered %v", answers)
 	}
+}
+
+// setRace: each worker adds one to each of ten documents, five times, beside
+// workers that use Update. Only an answer of nil counts as done and only
+// ErrChanged as not done, so one wrong answer shows in the sums.
+func setRace(t *testing.T, f *fixture) {
+	const documents, rounds, setters, updaters = 10, 5, 6, 2
+	people := reds(documents)
+	for _, p := range people {
+		p.Points = 0
+	}
+	f.insert(t, genova, people...)
+	var group sync.WaitGroup
+	for range setters {
+		group.Go(func() {
+			for range rounds {
+				for left := ids(people); len(left) > 0; {
+					left = f.addOne(t, left)
+				}
+			}
+		})
+	}
+	for range updaters {
+		other := store.NewCollection[person](f.Engine, schema)
+		group.Go(func() {
+			for _, p := range people {
+				if _, err := other.Update(t.Context(), genova, p.ID, plusOne); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	for _, p := range f.find(t, store.Query{Index: "points"}).Items {
+		if want := int64(setters*rounds + updaters); p.Points != want || p.Version != want+1 {
+			t.Errorf("%s: points %d, version %d; want %d, %d", p.ID, p.Points, p.Version, want, want+1)
+		}
+	}
+}
+
+// addOne tries to add a point to each by one SetMany, and gives those that
+// somebody else had changed.
+func (f *fixture) addOne(t *testing.T, list []string) (changed []string) {
+	read, err := f.people.GetMany(t.Context(), genova, list)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	sets := make([]store.Set, len(list))
+	for i, id := range list {
+		sets[i] = store.Set{ID: id, Version: read[id].Version, Fields: map[string]any{"points": read[id].Points + 1}}
+	}
+	for i, err := range f.people.SetMany(t.Context(), genova, sets) {
+		switch {
+		case errors.Is(err, store.ErrChanged):
+			changed = append(changed, list[i])
+		case err != nil:
+			t.Error(err)
+		}
+	}
+	return changed
+}
+
+func setUnindexable(t *testing.T, f *fixture) {
+	f.insert(t, genova, reds(1)...)
+	for what, value := range map[string]any{"a document": action{ID: "1"}, "an array": []int{1}, "no number": math.NaN()} {
+		answers := f.people.SetMany(t.Context(), genova, []store.Set{{ID: "p000", Version: 1, Fields: map[string]any{"points": value}}})
+		is(t, what, answers[0], store.ErrQuery)
+	}
+	same(t, "unchanged", f.all(t, genova, store.Query{Index: "points", To: 1}), []string{"p000"})
 }
 
 func setUndeclared(t *testing.T, f *fixture) {
