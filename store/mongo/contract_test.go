@@ -5,8 +5,11 @@ package mongo_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,10 +77,34 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// crossing are the indexes of the suite by which a query need not begin with a
+// campaign: those declared Across. Each must have been seen.
+var crossing = []string{
+	"muster1:team,points,campaign,id:team:points",
+	"muster1:effects_at,campaign,id:effects_at",
+	"muster1:team,id,campaign:team", // of a test that migrates
+}
+
+// TestContract also holds every command it sends to the rule.
 func TestContract(t *testing.T) {
+	seen := map[string]bool{}
+	sent := map[string]int{}
+	crosses := func(hint string) bool {
+		seen[hint] = true
+		return slices.Contains(crossing, hint)
+	}
 	storetest.Run(t, func(t *testing.T) storetest.Opened {
 		name := database(t)
-		db := open(t, name, nil)
+		r := &recorder{}
+		t.Cleanup(func() {
+			for _, command := range r.taken() {
+				sent[commandName(command)]++
+				for _, fault := range faults(command, crosses) {
+					t.Error(fault)
+				}
+			}
+		})
+		db := open(t, name, r.monitor())
 		return storetest.Opened{
 			Engine:  db,
 			Address: name,
@@ -85,12 +112,25 @@ func TestContract(t *testing.T) {
 				if err := db.Close(); err != nil {
 					t.Fatal(err)
 				}
-				db = open(t, name, nil)
+				db = open(t, name, r.monitor())
 				return db
 			},
 			Expire: func(ctx context.Context) error { return expired(ctx, raw(t).Database(name)) },
 		}
 	})
+	if part := flag.Lookup("test.run").Value.String(); t.Failed() || strings.Contains(part, "/") {
+		return
+	}
+	for _, hint := range crossing {
+		if !seen[hint] {
+			t.Errorf("no query crossed campaigns by %s: it need not be in the table", hint)
+		}
+	}
+	for _, name := range []string{"find", "aggregate", "insert", "update", "delete"} {
+		if sent[name] == 0 {
+			t.Errorf("no %s was seen: the rule held nothing", name)
+		}
+	}
 }
 
 // expired waits until the server has deleted what has expired: it looks once a
