@@ -12,7 +12,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// idIndex is the name of the index that every collection has.
+// idIndex is the name of the index that every collection has. Reads by id need
+// not name it: no other index of Muster's could answer them, since all the others
+// are partial.
 const idIndex = "_id_"
 
 // Get implements store.Engine.
@@ -23,8 +25,7 @@ func (db *DB) Get(ctx context.Context, s *store.Schema, campaign string, ids []s
 	}
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	docs := make([]store.Raw, 0, len(ids))
-	o := options.Find().SetHint(idIndex).SetBatchSize(int32(len(ids) + 1))
-	err = c.each(ctx, c.these(campaign, ids), o, func(doc bson.Raw) (bool, error) {
+	err = c.each(ctx, c.these(campaign, ids), options.Find().SetBatchSize(int32(len(ids)+1)), func(doc bson.Raw) (bool, error) {
 		raw, err := read(doc)
 		docs = append(docs, raw)
 		return true, err
@@ -141,10 +142,14 @@ func (db *DB) Count(ctx context.Context, s *store.Schema, campaign string, q sto
 	return found, nil
 }
 
+// walkSize is how many bytes of documents end a page of Walk before its limit.
+const walkSize = 16 << 20
+
 // walkPurpose binds cursors of Walk to the collection.
 func walkPurpose(c *collection) []byte { return []byte("walk\x00" + c.schema.Name) }
 
-// Walk implements store.Engine. It crosses campaigns, in the order of _id, which
+// Walk implements store.Engine. A page also ends where its documents come to 16
+// MiB. It crosses campaigns, in the order of _id, which
 // is that of campaign and id.
 func (db *DB) Walk(ctx context.Context, s *store.Schema, after string, limit int) (store.RawPage, error) {
 	var page store.RawPage
@@ -166,11 +171,13 @@ func (db *DB) Walk(ctx context.Context, s *store.Schema, after string, limit int
 	o := options.Find().SetHint(idIndex).SetSort(bson.D{{Key: "_id", Value: 1}}).
 		SetLimit(int64(limit + 1)).SetBatchSize(int32(limit + 1))
 	var last []byte
+	size := 0
 	err = c.each(ctx, filter, o, func(doc bson.Raw) (bool, error) {
-		if len(page.Docs) == limit {
+		if len(page.Docs) == limit || size > walkSize {
 			page.Next = db.cursor.Cursor(last, walkPurpose(c))
 			return false, nil
 		}
+		size += len(doc)
 		last = bytes.Clone(doc.Lookup("_id").Value)
 		raw, err := read(doc)
 		page.Docs = append(page.Docs, raw)
@@ -186,7 +193,7 @@ func (db *DB) Walk(ctx context.Context, s *store.Schema, after string, limit int
 func (c *collection) versions(ctx context.Context, campaign string, ids []string) (map[string]int64, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	found := make(map[string]int64, len(ids))
-	o := options.Find().SetHint(idIndex).SetBatchSize(int32(len(ids) + 1)).
+	o := options.Find().SetBatchSize(int32(len(ids) + 1)).
 		SetProjection(bson.D{{Key: "id", Value: 1}, {Key: "version", Value: 1}})
 	err := c.each(ctx, c.these(campaign, ids), o, func(doc bson.Raw) (bool, error) {
 		id, ok := doc.Lookup("id").StringValueOK()

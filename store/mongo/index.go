@@ -94,23 +94,26 @@ func made(x Index) Index {
 	return x
 }
 
-// presence is the filter of a partial index: absent fields are not indexed. A
-// Unique one must keep out nulls too, which would be equal to each other; it
-// does so by the types, except for Each, whose elements all have a value
-// (order.Field.Values).
+// presence is the filter of a partial index: absent fields and nulls are not
+// indexed, which matters most to a Unique one, where two nulls would be equal.
+// The field of Each has only to be there: its elements have values of their own,
+// and of a Unique one all have (order.Field.Values).
 func presence(x *store.Index) bson.D {
 	var filter bson.D
 	for _, field := range x.Fields() {
 		switch {
-		case field == "id" || field == "campaign" || field == "version": // always there
-		case x.Unique && field != x.Each:
-			filter = append(filter, bson.E{Key: field, Value: bson.D{{Key: "$type", Value: indexable}}})
-		default:
+		case inHead(field):
+		case field == x.Each:
 			filter = append(filter, exists(field))
+		default:
+			filter = append(filter, bson.E{Key: field, Value: bson.D{{Key: "$type", Value: indexable}}})
 		}
 	}
 	return filter
 }
+
+// inHead says whether a field is of store.Meta: always there, of one type.
+func inHead(field string) bool { return field == "campaign" || field == "id" || field == "version" }
 
 func exists(field string) bson.E {
 	return bson.E{Key: field, Value: bson.D{{Key: "$exists", Value: true}}}

@@ -162,14 +162,11 @@ func (p *plan) first(base bson.D, b bounds) bson.D {
 	if b.to != nil {
 		conditions = append(conditions, bson.E{Key: "$lt", Value: b.to})
 	}
-	if len(conditions) == 0 {
-		conditions = present
+	if field := p.field(p.index.Order, conditions...); len(field.Value.(bson.D)) > 0 {
+		return append(slices.Clip(base), field)
 	}
-	return append(slices.Clip(base), p.field(p.index.Order, conditions...))
+	return base // the id, which every document has
 }
-
-// present is the condition on a field of which any value will do.
-var present = []bson.E{{Key: "$ne", Value: nil}}
 
 // place is where a page ended: the last document's values behind what is equal.
 type place struct {
@@ -231,11 +228,11 @@ func (p *plan) after(base bson.D, b bounds, sealed []byte) ([]bson.D, error) {
 		rest = append(rest, bson.E{Key: "$gte", Value: b.from})
 	}
 	ranges = append(ranges, append(slices.Clip(base), p.field(p.index.Order, rest...)))
-	if others := otherTypes(key[0], p.desc); b.from == nil && b.to == nil && len(others) > 0 {
+	if others := otherTypes(key[0], p.desc); b.from == nil && b.to == nil && len(others) > 0 && !inHead(p.index.Order) {
 		// A comparison reaches only values of its own type.
-		// The field's own condition may be a $type too, hence $and.
+		// The field's own condition is a $type too, hence $and.
 		typed := bson.D{{Key: p.index.Order, Value: bson.D{{Key: "$type", Value: others}}}}
-		ranges = append(ranges, append(slices.Clip(base), p.field(p.index.Order, present...), bson.E{Key: "$and", Value: bson.A{typed}}))
+		ranges = append(ranges, append(p.first(base, b), bson.E{Key: "$and", Value: bson.A{typed}}))
 	}
 	return ranges, nil
 }

@@ -316,7 +316,7 @@ func (db *DB) Delete(ctx context.Context, s *store.Schema, campaign string, ids 
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
-	result, err := c.docs.DeleteMany(ctx, c.these(campaign, ids), options.DeleteMany().SetHint(idIndex))
+	result, err := c.docs.DeleteMany(ctx, c.these(campaign, ids))
 	if err != nil {
 		return 0, fmt.Errorf("mongo: delete from %s: %w", s.Name, failure(ctx, err))
 	}
