@@ -91,7 +91,7 @@ func TestContract(t *testing.T) {
 	sent := map[string]int{}
 	crosses := func(hint string) bool {
 		seen[hint] = true
-		return slices.Contains(crossing, hint)
+		return slices.Contains(crossing, hint) || hint == "_id_" // which Walk alone names
 	}
 	storetest.Run(t, func(t *testing.T) storetest.Opened {
 		name := database(t)
