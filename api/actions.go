@@ -76,9 +76,9 @@ type actionInPath struct {
 }
 
 func (a *API) actions() {
-	add(a, call{method: http.MethodPost, path: "/actions", id: "record-actions", tag: "do", summary: "Hand in what you did", allow: anyone, body: bodyLimit, ledger: true,
+	add(a, call{method: http.MethodPost, path: "/actions", id: "record-actions", tag: "do", summary: "Hand in what you did", allow: anyone, class: acts, body: bodyLimit, ledger: true,
 		description: "1 to 200 actions, each judged by itself. Repeat the same batch after any failure: nothing counts twice."}, a.record)
-	add(a, call{method: http.MethodDelete, path: "/actions/{id}", id: "void-action", tag: "do", summary: "Take an action back within 15 minutes", allow: anyone, ledger: true}, a.void)
+	add(a, call{method: http.MethodDelete, path: "/actions/{id}", id: "void-action", tag: "do", summary: "Take an action back within 15 minutes", allow: anyone, class: acts, ledger: true}, a.void)
 }
 
 func (a *API) record(ctx context.Context, in *actionsInput) (*body[actionsAnswer], error) {

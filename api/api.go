@@ -67,15 +67,19 @@ type Options struct {
 	TrustedProxies []string
 	// Version is what the OpenAPI document calls the server.
 	Version string
+	// MaxInFlight is how many calls are answered at once; four times as many
+	// wait for their turn. Zero value means 256.
+	MaxInFlight int
 }
 
 // API is the HTTP surface. Make it with New; Fiber serves it.
 type API struct {
-	parts  Parts
-	fiber  *fiber.App
-	huma   huma.API
-	meters *meters
-	calls  []call // what the contract describes
+	parts     Parts
+	fiber     *fiber.App
+	huma      huma.API
+	meters    *meters
+	admission *admission
+	calls     []call // what the contract describes
 }
 
 // New builds the routes. It starts nothing.
@@ -97,7 +101,12 @@ func New(parts Parts, options Options) *API {
 		ErrorHandler:            fiberProblem,
 		JSONEncoder:             json.Marshal,
 	})
-	a := &API{parts: parts, fiber: app, meters: newMeters()}
+	slots := options.MaxInFlight
+	if slots <= 0 {
+		slots = defaultInFlight
+	}
+	line := newAdmission(slots, waitingPerSlot*slots, patience)
+	a := &API{parts: parts, fiber: app, meters: newMeters(line), admission: line}
 	app.Use(a.observe)
 	app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: a.panicked}))
 	app.Use(headers)
@@ -142,6 +151,7 @@ func (a *API) routes() {
 type call struct {
 	method, path, id, tag, summary, description string
 	allow                                       access
+	class                                       class
 	status                                      int   // 0: 200
 	body                                        int64 // largest body; 0: smallBody
 	// ledger: all it writes is postings, which leave no effects, so there is
@@ -151,17 +161,20 @@ type call struct {
 
 const base = "/v1/campaigns/{campaign}"
 
-// add registers a call: its access is checked before its body is read, its
-// error mapped in one place. A method value of I embeds Scope.
+// add registers a call: it waits for its turn, its access is checked before its
+// body is read, its error mapped in one place. A method value of I embeds Scope.
 func add[I, O any](a *API, c call, handle func(context.Context, *I) (*O, error)) {
 	if !c.allow.public && len(c.allow.roles) == 0 {
 		panic("api: " + c.id + " says nothing about who may call it")
+	}
+	if c.class == unclassed {
+		panic("api: " + c.id + " does not say how soon it is served under overload")
 	}
 	c.path = base + c.path
 	op := huma.Operation{
 		OperationID: c.id, Method: c.method, Path: c.path, Summary: c.summary, Description: c.description,
 		Tags: []string{c.tag}, DefaultStatus: c.status, MaxBodyBytes: c.body,
-		Middlewares: huma.Middlewares{a.guard(c.allow)},
+		Middlewares: huma.Middlewares{a.inTurn(c.class), a.guard(c.allow)},
 		Errors:      []int{},
 		Responses:   map[string]*huma.Response{"default": a.problemResponse()},
 	}

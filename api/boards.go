@@ -84,9 +84,9 @@ type seasonsAnswer struct {
 }
 
 func (a *API) boards() {
-	add(a, call{method: http.MethodGet, path: "/boards/{board}", id: "get-board", tag: "compare", summary: "A page of a board", allow: viewers}, a.board)
-	add(a, call{method: http.MethodGet, path: "/duels", id: "list-duels", tag: "compare", summary: "The duels of the season", allow: viewers}, a.duels)
-	add(a, call{method: http.MethodGet, path: "/seasons", id: "list-seasons", tag: "compare", summary: "The seasons so far", allow: viewers}, a.seasons)
+	add(a, call{method: http.MethodGet, path: "/boards/{board}", id: "get-board", tag: "compare", summary: "A page of a board", allow: viewers, class: boards}, a.board)
+	add(a, call{method: http.MethodGet, path: "/duels", id: "list-duels", tag: "compare", summary: "The duels of the season", allow: viewers, class: boards}, a.duels)
+	add(a, call{method: http.MethodGet, path: "/seasons", id: "list-seasons", tag: "compare", summary: "The seasons so far", allow: viewers, class: lists}, a.seasons)
 }
 
 func (a *API) board(ctx context.Context, in *boardInput) (*body[boardAnswer], error) {

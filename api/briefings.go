@@ -130,20 +130,20 @@ type deviceInPath struct {
 }
 
 func (a *API) briefings() {
-	add(a, call{method: http.MethodGet, path: "/briefings", id: "list-briefings", tag: "hear", summary: "Briefings that opened for you; staff see all", allow: anyRole}, a.listBriefings)
-	add(a, call{method: http.MethodGet, path: "/briefings/{id}", id: "get-briefing", tag: "hear", summary: "One briefing", allow: anyRole}, a.getBriefing)
-	add(a, call{method: http.MethodPost, path: "/briefings/{id}/receipts", id: "receive-briefing", tag: "hear", summary: "Say that you opened it", status: http.StatusNoContent, allow: anyone}, a.receive)
-	add(a, call{method: http.MethodPost, path: "/briefings", id: "draft-briefing", tag: "HQ", summary: "Begin a briefing", status: http.StatusCreated, allow: managers}, a.draft)
-	add(a, call{method: http.MethodPut, path: "/briefings/{id}", id: "edit-briefing", tag: "HQ", summary: "Change the words; every approval is void", allow: managers}, a.edit)
-	add(a, call{method: http.MethodPost, path: "/briefings/{id}/submit", id: "submit-briefing", tag: "HQ", summary: "Ask for approval", allow: managers}, a.onBriefing(a.parts.Briefings.Submit))
-	add(a, call{method: http.MethodPost, path: "/briefings/{id}/approvals", id: "approve-briefing", tag: "HQ", summary: "Approve the words as you read them", allow: managers,
+	add(a, call{method: http.MethodGet, path: "/briefings", id: "list-briefings", tag: "hear", summary: "Briefings that opened for you; staff see all", allow: anyRole, class: boards}, a.listBriefings)
+	add(a, call{method: http.MethodGet, path: "/briefings/{id}", id: "get-briefing", tag: "hear", summary: "One briefing", allow: anyRole, class: boards}, a.getBriefing)
+	add(a, call{method: http.MethodPost, path: "/briefings/{id}/receipts", id: "receive-briefing", tag: "hear", summary: "Say that you opened it", status: http.StatusNoContent, allow: anyone, class: lists}, a.receive)
+	add(a, call{method: http.MethodPost, path: "/briefings", id: "draft-briefing", tag: "HQ", summary: "Begin a briefing", status: http.StatusCreated, allow: managers, class: boards}, a.draft)
+	add(a, call{method: http.MethodPut, path: "/briefings/{id}", id: "edit-briefing", tag: "HQ", summary: "Change the words; every approval is void", allow: managers, class: boards}, a.edit)
+	add(a, call{method: http.MethodPost, path: "/briefings/{id}/submit", id: "submit-briefing", tag: "HQ", summary: "Ask for approval", allow: managers, class: boards}, a.onBriefing(a.parts.Briefings.Submit))
+	add(a, call{method: http.MethodPost, path: "/briefings/{id}/approvals", id: "approve-briefing", tag: "HQ", summary: "Approve the words as you read them", allow: managers, class: boards,
 		description: "Needs If-Match. Who wrote any of it cannot approve."}, a.onBriefing(a.parts.Briefings.Approve))
-	add(a, call{method: http.MethodPost, path: "/briefings/{id}/schedule", id: "schedule-briefing", tag: "HQ", summary: "Fix when each tier opens", allow: managers,
+	add(a, call{method: http.MethodPost, path: "/briefings/{id}/schedule", id: "schedule-briefing", tag: "HQ", summary: "Fix when each tier opens", allow: managers, class: boards,
 		description: "A tier opens when its time has come and the tier before it has settled. Afterwards it can only be recalled."}, a.schedule)
-	add(a, call{method: http.MethodPost, path: "/briefings/{id}/recall", id: "recall-briefing", tag: "HQ", summary: "Stop it and take it out of sight", allow: managers}, a.onBriefing(a.parts.Briefings.Recall))
-	add(a, call{method: http.MethodGet, path: "/briefings/{id}/delivery", id: "get-delivery", tag: "HQ", summary: "What each tier got, and when", allow: staff}, a.delivery)
-	add(a, call{method: http.MethodPut, path: "/me/devices/{id}", id: "put-device", tag: "me", summary: "Register this phone for pushes", status: http.StatusNoContent, allow: anyone}, a.putDevice)
-	add(a, call{method: http.MethodDelete, path: "/me/devices/{id}", id: "delete-device", tag: "me", summary: "No pushes to this phone any more", status: http.StatusNoContent, allow: anyone}, a.deleteDevice)
+	add(a, call{method: http.MethodPost, path: "/briefings/{id}/recall", id: "recall-briefing", tag: "HQ", summary: "Stop it and take it out of sight", allow: managers, class: acts}, a.onBriefing(a.parts.Briefings.Recall))
+	add(a, call{method: http.MethodGet, path: "/briefings/{id}/delivery", id: "get-delivery", tag: "HQ", summary: "What each tier got, and when", allow: staff, class: lists}, a.delivery)
+	add(a, call{method: http.MethodPut, path: "/me/devices/{id}", id: "put-device", tag: "me", summary: "Register this phone for pushes", status: http.StatusNoContent, allow: anyone, class: boards}, a.putDevice)
+	add(a, call{method: http.MethodDelete, path: "/me/devices/{id}", id: "delete-device", tag: "me", summary: "No pushes to this phone any more", status: http.StatusNoContent, allow: anyone, class: boards}, a.deleteDevice)
 }
 
 func briefingViewOf(b *briefing.Briefing, caller people.Identity) briefingView {

@@ -80,12 +80,12 @@ type sessionAnswer struct {
 }
 
 func (a *API) enter() {
-	add(a, call{method: http.MethodPost, path: "/sign-ups", id: "sign-up", tag: "enter", summary: "Sign up by e-mail and postcode", status: http.StatusCreated, allow: public,
+	add(a, call{method: http.MethodPost, path: "/sign-ups", id: "sign-up", tag: "enter", summary: "Sign up by e-mail and postcode", status: http.StatusCreated, allow: public, class: acts,
 		description: "Mails a code. The person exists once the code is entered with POST sessions. The answer is the same for known and unknown e-mails; a known e-mail's code opens the old account. 422 region_ambiguous lists choices where the postcode leads to several regions: repeat with region."}, a.signUp)
-	add(a, call{method: http.MethodPost, path: "/sessions/codes", id: "request-code", tag: "enter", summary: "Ask for a code to sign in again", status: http.StatusAccepted, allow: public}, a.requestCode)
-	add(a, call{method: http.MethodPost, path: "/sessions", id: "sign-in", tag: "enter", summary: "Sign in with a mailed code", allow: public}, a.signIn)
-	add(a, call{method: http.MethodPost, path: "/sessions/refresh", id: "refresh-session", tag: "enter", summary: "Exchange the refresh token for new tokens", allow: public}, a.refresh)
-	add(a, call{method: http.MethodDelete, path: "/sessions", id: "sign-out", tag: "enter", summary: "Sign out on this device", status: http.StatusNoContent, allow: anyone}, a.signOut)
+	add(a, call{method: http.MethodPost, path: "/sessions/codes", id: "request-code", tag: "enter", summary: "Ask for a code to sign in again", status: http.StatusAccepted, allow: public, class: acts}, a.requestCode)
+	add(a, call{method: http.MethodPost, path: "/sessions", id: "sign-in", tag: "enter", summary: "Sign in with a mailed code", allow: public, class: acts}, a.signIn)
+	add(a, call{method: http.MethodPost, path: "/sessions/refresh", id: "refresh-session", tag: "enter", summary: "Exchange the refresh token for new tokens", allow: public, class: acts}, a.refresh)
+	add(a, call{method: http.MethodDelete, path: "/sessions", id: "sign-out", tag: "enter", summary: "Sign out on this device", status: http.StatusNoContent, allow: anyone, class: acts}, a.signOut)
 }
 
 func (a *API) signUp(ctx context.Context, in *signUpInput) (*body[signUpAnswer], error) {

@@ -57,13 +57,13 @@ type acceptInput struct {
 }
 
 func (a *API) me() {
-	add(a, call{method: http.MethodGet, path: "/me", id: "get-me", tag: "me", summary: "Who you are here", allow: anyone}, a.getMe)
-	add(a, call{method: http.MethodPatch, path: "/me", id: "change-me", tag: "me", summary: "Change your own data", allow: anyone}, a.changeMe)
-	add(a, call{method: http.MethodGet, path: "/me/consents", id: "get-consents", tag: "me", summary: "What you agreed to", allow: anyone}, a.getConsents)
-	add(a, call{method: http.MethodPut, path: "/me/consents", id: "put-consents", tag: "me", summary: "Grant or withdraw consent", allow: anyone}, a.putConsents)
-	add(a, call{method: http.MethodPost, path: "/me/invitations", id: "accept-invitation", tag: "me", summary: "Accept an invitation", allow: anyone}, a.acceptInvitation)
-	add(a, call{method: http.MethodGet, path: "/me/dashboard", id: "get-dashboard", tag: "me", summary: "The home screen in one call", allow: anyone}, a.dashboard)
-	add(a, call{method: http.MethodGet, path: "/me/actions", id: "list-my-actions", tag: "me", summary: "What you did, newest first", allow: anyone}, a.myActions)
+	add(a, call{method: http.MethodGet, path: "/me", id: "get-me", tag: "me", summary: "Who you are here", allow: anyone, class: boards}, a.getMe)
+	add(a, call{method: http.MethodPatch, path: "/me", id: "change-me", tag: "me", summary: "Change your own data", allow: anyone, class: boards}, a.changeMe)
+	add(a, call{method: http.MethodGet, path: "/me/consents", id: "get-consents", tag: "me", summary: "What you agreed to", allow: anyone, class: lists}, a.getConsents)
+	add(a, call{method: http.MethodPut, path: "/me/consents", id: "put-consents", tag: "me", summary: "Grant or withdraw consent", allow: anyone, class: acts}, a.putConsents)
+	add(a, call{method: http.MethodPost, path: "/me/invitations", id: "accept-invitation", tag: "me", summary: "Accept an invitation", allow: anyone, class: acts}, a.acceptInvitation)
+	add(a, call{method: http.MethodGet, path: "/me/dashboard", id: "get-dashboard", tag: "me", summary: "The home screen in one call", allow: anyone, class: boards}, a.dashboard)
+	add(a, call{method: http.MethodGet, path: "/me/actions", id: "list-my-actions", tag: "me", summary: "What you did, newest first", allow: anyone, class: lists}, a.myActions)
 }
 
 // self is the caller's document.

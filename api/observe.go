@@ -16,7 +16,7 @@ type meters struct {
 	seconds  *prometheus.HistogramVec
 }
 
-func newMeters() *meters {
+func newMeters(line *admission) *meters {
 	m := &meters{
 		registry: prometheus.NewRegistry(),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -25,8 +25,34 @@ func newMeters() *meters {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"route", "method", "status"}),
 	}
-	m.registry.MustRegister(m.seconds)
+	m.registry.MustRegister(m.seconds, lineMeter{line})
 	return m
+}
+
+// lineMeter tells how full the server is and whom it refused.
+type lineMeter struct{ line *admission }
+
+var (
+	slotsMeter    = prometheus.NewDesc("muster_http_slots", "Calls that may be answered at once.", nil, nil)
+	inFlightMeter = prometheus.NewDesc("muster_http_in_flight", "Calls being answered.", nil, nil)
+	waitingMeter  = prometheus.NewDesc("muster_http_waiting", "Calls waiting for their turn, by class.", []string{"class"}, nil)
+	refusedMeter  = prometheus.NewDesc("muster_http_refused_total", "Calls refused as overloaded, by class and reason.", []string{"class", "reason"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (m lineMeter) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeByCollect(m, to) }
+
+// Collect implements prometheus.Collector.
+func (m lineMeter) Collect(to chan<- prometheus.Metric) {
+	now := m.line.load()
+	to <- prometheus.MustNewConstMetric(slotsMeter, prometheus.GaugeValue, float64(now.slots))
+	to <- prometheus.MustNewConstMetric(inFlightMeter, prometheus.GaugeValue, float64(now.inFlight))
+	for c := acts; c < classes; c++ {
+		to <- prometheus.MustNewConstMetric(waitingMeter, prometheus.GaugeValue, float64(now.waiting[c]), c.String())
+		for r := range reason(reasons) {
+			to <- prometheus.MustNewConstMetric(refusedMeter, prometheus.CounterValue, float64(now.refused[c][r]), c.String(), r.String())
+		}
+	}
 }
 
 // observe measures and logs a request by its route template: the address

@@ -61,9 +61,9 @@ type teamsAnswer struct {
 }
 
 func (a *API) regions() {
-	add(a, call{method: http.MethodGet, path: "/regions", id: "list-regions", tag: "compare", summary: "The regions below one", allow: viewers}, a.listRegions)
-	add(a, call{method: http.MethodGet, path: "/regions/{id}", id: "get-region", tag: "compare", summary: "One region", allow: viewers}, a.getRegion)
-	add(a, call{method: http.MethodGet, path: "/teams", id: "list-teams", tag: "compare", summary: "Teams", allow: viewers}, a.listTeams)
+	add(a, call{method: http.MethodGet, path: "/regions", id: "list-regions", tag: "compare", summary: "The regions below one", allow: viewers, class: lists}, a.listRegions)
+	add(a, call{method: http.MethodGet, path: "/regions/{id}", id: "get-region", tag: "compare", summary: "One region", allow: viewers, class: boards}, a.getRegion)
+	add(a, call{method: http.MethodGet, path: "/teams", id: "list-teams", tag: "compare", summary: "Teams", allow: viewers, class: lists}, a.listTeams)
 }
 
 func (a *API) listRegions(ctx context.Context, in *regionsInput) (*body[regionsAnswer], error) {

@@ -63,9 +63,9 @@ type invitationAnswer struct {
 }
 
 func (a *API) headquarters() {
-	add(a, call{method: http.MethodGet, path: "/people", id: "list-people", tag: "HQ", summary: "People of a region, by name; each look is logged", allow: leads}, a.listPeople)
-	add(a, call{method: http.MethodPut, path: "/people/{id}/roles", id: "put-roles", tag: "HQ", summary: "Give and take roles", allow: managers}, a.putRoles)
-	add(a, call{method: http.MethodPost, path: "/invitations", id: "invite", tag: "HQ", summary: "Make an invitation link for leads, media or staff", status: http.StatusCreated, allow: managers}, a.invite)
+	add(a, call{method: http.MethodGet, path: "/people", id: "list-people", tag: "HQ", summary: "People of a region, by name; each look is logged", allow: leads, class: lists}, a.listPeople)
+	add(a, call{method: http.MethodPut, path: "/people/{id}/roles", id: "put-roles", tag: "HQ", summary: "Give and take roles", allow: managers, class: acts}, a.putRoles)
+	add(a, call{method: http.MethodPost, path: "/invitations", id: "invite", tag: "HQ", summary: "Make an invitation link for leads, media or staff", status: http.StatusCreated, allow: managers, class: boards}, a.invite)
 }
 
 func grantsOf(in []grantInput) []campaign.Grant {

@@ -84,12 +84,12 @@ type taskAnswer struct {
 }
 
 func (a *API) tasks() {
-	add(a, call{method: http.MethodGet, path: "/tasks", id: "list-tasks", tag: "do", summary: "Open tasks for you", allow: viewers}, a.listTasks)
-	add(a, call{method: http.MethodPost, path: "/tasks", id: "post-task", tag: "HQ", summary: "Post a task", status: http.StatusCreated, allow: leads}, a.postTask)
-	add(a, call{method: http.MethodPost, path: "/tasks/{id}/claim", id: "claim-task", tag: "do", summary: "Take a slot of a task", allow: anyone,
+	add(a, call{method: http.MethodGet, path: "/tasks", id: "list-tasks", tag: "do", summary: "Open tasks for you", allow: viewers, class: boards}, a.listTasks)
+	add(a, call{method: http.MethodPost, path: "/tasks", id: "post-task", tag: "HQ", summary: "Post a task", status: http.StatusCreated, allow: leads, class: boards}, a.postTask)
+	add(a, call{method: http.MethodPost, path: "/tasks/{id}/claim", id: "claim-task", tag: "do", summary: "Take a slot of a task", allow: anyone, class: acts,
 		description: "The slot is yours until expires_at. Taking it again answers the same claim."}, a.onTask(a.parts.Tasks.Claim))
-	add(a, call{method: http.MethodPost, path: "/tasks/{id}/give-back", id: "give-back-task", tag: "do", summary: "Give your slot back", allow: anyone}, a.onTask(a.parts.Tasks.GiveBack))
-	add(a, call{method: http.MethodPost, path: "/tasks/{id}/complete", id: "complete-task", tag: "do", summary: "Say that your part is done", allow: anyone}, a.onTask(a.parts.Tasks.Complete))
+	add(a, call{method: http.MethodPost, path: "/tasks/{id}/give-back", id: "give-back-task", tag: "do", summary: "Give your slot back", allow: anyone, class: acts}, a.onTask(a.parts.Tasks.GiveBack))
+	add(a, call{method: http.MethodPost, path: "/tasks/{id}/complete", id: "complete-task", tag: "do", summary: "Say that your part is done", allow: anyone, class: acts}, a.onTask(a.parts.Tasks.Complete))
 }
 
 func (a *API) listTasks(ctx context.Context, in *tasksInput) (*body[tasksAnswer], error) {

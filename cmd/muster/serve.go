@@ -22,6 +22,7 @@ type serveCmd struct {
 	Listen         string   `help:"Address to answer on." default:"127.0.0.1:8080" env:"MUSTER_LISTEN"`
 	TrustedProxies []string `help:"Addresses or networks of your proxies, whose X-Forwarded-For is believed." env:"MUSTER_TRUSTED_PROXIES" placeholder:"CIDR"`
 	Origins        []string `help:"Origins of web pages, besides this server's own, that may open live feeds (https://example.org)." env:"MUSTER_ORIGINS" placeholder:"ORIGIN"`
+	MaxInFlight    int      `help:"Calls answered at once; four times as many wait for their turn." default:"256" env:"MUSTER_MAX_IN_FLIGHT" placeholder:"N"`
 	SMTPURL        string   `name:"smtp-url" help:"Mail server for sign-in codes (smtp://user:password@host:587). Empty: the inbox page, on a loopback address only." env:"MUSTER_SMTP_URL" placeholder:"URL"`
 	FCMCredentials string   `name:"fcm-credentials" help:"File with a Firebase service account: briefings go to phones by push. Empty: the inbox page." env:"MUSTER_FCM_CREDENTIALS" placeholder:"FILE"`
 	FCMProject     string   `name:"fcm-project" help:"Firebase project id; needed with --fcm-credentials." env:"MUSTER_FCM_PROJECT" placeholder:"ID"`
@@ -37,6 +38,9 @@ type serveCmd struct {
 func (c *serveCmd) Run(env *environment) error {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		return usagef("--listen %s is not an address; write HOST:PORT, for example 127.0.0.1:8080", c.Listen)
+	}
+	if c.MaxInFlight < 1 {
+		return usagef("--max-in-flight %d would answer nothing; leave it out or give 1 or more", c.MaxInFlight)
 	}
 	if c.SMTPURL == "" && !loopback(c.Listen) {
 		return usagef("--listen %s is not a loopback address, and sign-in codes would have no way to people: set --smtp-url and --mail-from", c.Listen)
@@ -64,7 +68,7 @@ func (c *serveCmd) Run(env *environment) error {
 		return err
 	}
 	fmt.Fprintf(env.err, "Muster answers on http://%s — the contract is at /docs\n", listener.Addr())
-	if err := a.Serve(env.ctx, listener, app.ServeOptions{TrustedProxies: c.TrustedProxies, Origins: c.Origins, FCM: c.fcm(), Mail: c.mail()}); err != nil {
+	if err := a.Serve(env.ctx, listener, app.ServeOptions{TrustedProxies: c.TrustedProxies, Origins: c.Origins, FCM: c.fcm(), Mail: c.mail(), MaxInFlight: c.MaxInFlight}); err != nil {
 		return err
 	}
 	return a.Close()

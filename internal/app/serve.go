@@ -26,6 +26,7 @@ type ServeOptions struct {
 	Origins        []string // origins of pages, besides this host's, that may open live feeds
 	FCM            FCM      // how briefings reach phones; the zero value: the inbox page
 	Mail           Mail     // where code mails go; the zero value: to the inbox page
+	MaxInFlight    int      // calls answered at once; 0: 256
 }
 
 // Serve runs the rooms' loops and answers on the listener until ctx ends; then
@@ -55,7 +56,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, options ServeOpt
 	if err := a.deliverBy(options.Mail); err != nil {
 		return err
 	}
-	server := api.New(parts, api.Options{TrustedProxies: options.TrustedProxies, Version: a.options.Version})
+	server := api.New(parts, api.Options{TrustedProxies: options.TrustedProxies, Version: a.options.Version, MaxInFlight: options.MaxInFlight})
 
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoops()
