@@ -26,8 +26,9 @@ import (
 // Limits of a request. A batch of actions is the largest thing a phone sends.
 const (
 	bodyLimit = 256 << 10
-	// readLimit is what is read at all: a body between the two is read and then
-	// refused, so that the refusal reaches the sender instead of a reset.
+	// readLimit is what is read at all: a body between the two is read, kept
+	// nowhere and refused, so that the refusal reaches the sender instead of a
+	// reset.
 	readLimit    = 4 << 20
 	smallBody    = 64 << 10
 	headerLimit  = 16 << 10
@@ -85,21 +86,25 @@ type API struct {
 // New builds the routes. It starts nothing.
 func New(parts Parts, options Options) *API {
 	app := fiber.New(fiber.Config{
-		AppName:                 "muster",
-		Immutable:               true, // handlers keep strings: fasthttp would reuse their memory
-		UnescapePath:            true, // clients encode the colon of people:all
-		BodyLimit:               readLimit,
-		ReadBufferSize:          headerLimit,
-		ReadTimeout:             readTimeout,
-		WriteTimeout:            writeTimeout,
-		IdleTimeout:             idleTimeout,
-		DisableStartupMessage:   true,
-		EnableTrustedProxyCheck: true,
-		TrustedProxies:          options.TrustedProxies,
-		EnableIPValidation:      true,
-		ProxyHeader:             fiber.HeaderXForwardedFor,
-		ErrorHandler:            fiberProblem,
-		JSONEncoder:             json.Marshal,
+		AppName:               "muster",
+		Immutable:             true, // handlers keep strings: fasthttp would reuse their memory
+		UnescapePath:          true, // clients encode the colon of people:all
+		BodyLimit:             readLimit,
+		StreamRequestBody:     true, // bodies reads them
+		Concurrency:           maxConnections,
+		ReadBufferSize:        headerLimit,
+		ReadTimeout:           readTimeout,
+		WriteTimeout:          writeTimeout,
+		IdleTimeout:           idleTimeout,
+		DisableStartupMessage: true,
+		// A form would be read before any handler, into files: no call takes one.
+		DisablePreParseMultipartForm: true,
+		EnableTrustedProxyCheck:      true,
+		TrustedProxies:               options.TrustedProxies,
+		EnableIPValidation:           true,
+		ProxyHeader:                  fiber.HeaderXForwardedFor,
+		ErrorHandler:                 fiberProblem,
+		JSONEncoder:                  json.Marshal,
 	})
 	slots := options.MaxInFlight
 	if slots <= 0 {
@@ -110,6 +115,7 @@ func New(parts Parts, options Options) *API {
 	app.Use(a.observe)
 	app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: a.panicked}))
 	app.Use(headers)
+	app.Use(newBodies(bodyMemory).take)
 	app.Use(bounded)
 
 	// huma's hook for its own errors is a package variable; every API of this

@@ -132,13 +132,7 @@ func (b *busy) waiting(c class, n int) {
 
 func (b *busy) until(what string, ok func() bool) {
 	b.t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); !ok(); <-tick.C {
-		if time.Now().After(end) {
-			b.t.Fatalf("not within 10 s: %s: %+v", what, b.api.admission.load())
-		}
-	}
+	until(b.t, what, ok)
 }
 
 // TestOverloadServesActsThenBoardsThenLists through HTTP: the one slot is held,
