@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/musterhq/muster/domain/briefing"
 	"github.com/musterhq/muster/domain/campaign"
@@ -17,6 +18,7 @@ import (
 	"github.com/musterhq/muster/internal/clock"
 	"github.com/musterhq/muster/internal/embedded"
 	"github.com/musterhq/muster/internal/limits"
+	"github.com/musterhq/muster/internal/redisclient"
 	"github.com/musterhq/muster/leaderboard"
 	"github.com/musterhq/muster/push"
 	"github.com/musterhq/muster/realtime"
@@ -25,13 +27,13 @@ import (
 )
 
 // ErrBadRedisURL is the answer to an address that is none.
-var ErrBadRedisURL = errors.New("the Redis address is not one: write redis://host:6379/0")
+var ErrBadRedisURL = redisclient.ErrBadURL
 
 // Options decide what a process opens. The zero value of a field means what its
 // comment says.
 type Options struct {
 	Data     string       // data folder; required
-	RedisURL string       // redis:// or rediss:// address; empty: in this process
+	RedisURL string       // see redisclient.Open; empty: in this process
 	Version  string       // shown in the OpenAPI document
 	Log      *slog.Logger // required
 	Clock    clock.Clock  // nil: the machine's
@@ -48,6 +50,7 @@ type App struct {
 
 	store   store.Engine
 	redis   redis.UniversalClient
+	reached atomic.Bool // Redis has answered Ready before
 	ledger  leaderboard.Ledger
 	feeds   *realtime.Feeds
 	effects *effects
@@ -101,7 +104,7 @@ func (a *App) open(ctx context.Context) error {
 	a.onClose("store", db.Close)
 	a.onRun("store", db.Run)
 	a.store = db
-	if err := a.openRedis(); err != nil {
+	if err := a.openRedis(ctx); err != nil {
 		return err
 	}
 	if err := a.store.Migrate(ctx, schemas()); err != nil {
@@ -125,13 +128,10 @@ func CheckRedisURL(address string) error {
 	if address == "" {
 		return nil
 	}
-	if _, err := redis.ParseURL(address); err != nil {
-		return ErrBadRedisURL // not err: it quotes the address, which may hold a password
-	}
-	return nil
+	return redisclient.Check(address)
 }
 
-func (a *App) openRedis() error {
+func (a *App) openRedis(ctx context.Context) error {
 	if a.options.RedisURL == "" {
 		server, err := embedded.Start(store.NewID())
 		if err != nil {
@@ -142,14 +142,12 @@ func (a *App) openRedis() error {
 		a.redis = server.Client()
 		return nil
 	}
-	options, err := redis.ParseURL(a.options.RedisURL)
+	client, err := redisclient.Open(ctx, a.options.RedisURL, a.log)
 	if err != nil {
-		return ErrBadRedisURL
+		return err
 	}
-	options.MaxRetries = -1 // a lost reply must not be sent twice (scripts decide what may repeat)
-	options.ContextTimeoutEnabled = true
-	a.redis = redis.NewClient(options)
-	a.onClose("redis", a.redis.Close)
+	a.redis = client
+	a.onClose("redis", client.Close)
 	return nil
 }
 

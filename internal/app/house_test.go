@@ -34,6 +34,8 @@ var house = []struct {
 	{"store/mongo", []string{"store", "store/order"}},
 	{"internal/embedded", []string{"internal/clock"}},
 	{"internal/limits", []string{"domain/people"}},
+	{"internal/redisclient", nil},
+	{"internal/redistest", []string{"internal/redisclient"}},
 	{"internal/liguria", []string{"domain/campaign"}},
 	{"internal/bench", []string{"internal/app", "internal/liguria", "leaderboard", "domain/", "store"}},
 	{"internal/demo", []string{"internal/demo/", "realtime/client"}},

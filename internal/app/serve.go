@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/musterhq/muster/api"
+	"github.com/musterhq/muster/internal/redisclient"
 )
 
 // maxSkew is how far this node's clock may be from the store's and Redis's
@@ -93,8 +94,14 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, options ServeOpt
 	return errors.Join(failure, group.Wait())
 }
 
-// Ready says whether this node can serve: the store and Redis answer, and their
-// clocks and this node's agree.
+// redisPatience is how long Ready waits for Redis: shorter than who asks waits.
+const redisPatience = 700 * time.Millisecond
+
+// Ready says whether this node can serve: the store answers, and its clock,
+// this node's and those of all Redis servers agree. A node that has not reached
+// Redis yet is not ready. One that has stays ready while Redis is away: what is
+// recorded needs the store alone and boards say that they are stale, and to
+// take every node out of service at once would stop the rest as well.
 func (a *App) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
@@ -102,16 +109,22 @@ func (a *App) Ready(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	remembered, err := a.redis.Time(ctx).Result()
-	if err != nil {
-		return fmt.Errorf("redis: %w", err)
-	}
-	now := a.clock.Now()
-	if skew := now.Sub(stored).Abs(); skew > maxSkew {
+	if skew := a.clock.Now().Sub(stored).Abs(); skew > maxSkew {
 		return fmt.Errorf("this node's clock is %s off the store's", skew)
 	}
-	if skew := now.Sub(remembered).Abs(); skew > maxSkew {
-		return fmt.Errorf("this node's clock is %s off Redis's", skew)
+	asking, stop := context.WithTimeout(ctx, redisPatience)
+	defer stop()
+	times, err := redisclient.Times(asking, a.redis)
+	if err != nil && !a.reached.Load() {
+		return fmt.Errorf("redis: %w", err)
+	}
+	for _, remembered := range times {
+		if skew := a.clock.Now().Sub(remembered).Abs(); skew > maxSkew {
+			return fmt.Errorf("this node's clock is %s off Redis's", skew)
+		}
+	}
+	if err == nil {
+		a.reached.Store(true)
 	}
 	return nil
 }
