@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/musterhq/muster/internal/redistest"
 )
 
 // closed lets the season 2026-w47 close and be archived.
@@ -25,7 +27,7 @@ func (w *world) closed() {
 }
 
 func TestAClosedSeasonIsReadFromTheArchive(t *testing.T) {
-	w := newWorldOn(t, newRedis(t), newSQLite(t))
+	w := newWorldOn(t, redistest.Open(t), newSQLite(t))
 	for i := range 1203 {
 		p := w.record(act{account: fmt.Sprintf("a%04d", i), home: genova, points: int64(2000 - i/2)})
 		w.apply(p)
@@ -181,7 +183,7 @@ func TestArchiveIsNotWrittenFromAnOlderState(t *testing.T) {
 
 // archiveUnder archives a season while a fault hits the command at a place, and
 // says whether there was such a command.
-func archiveUnder(t *testing.T, client *redis.Client, hook *faults, kind fault, at int) bool {
+func archiveUnder(t *testing.T, client redis.UniversalClient, hook *faults, kind fault, at int) bool {
 	h := newHistory(t, client, hook, 1, mutant{})
 	hook.quiet = true
 	h.boards, h.keeper = h.nodes[0], h.keepers[0]

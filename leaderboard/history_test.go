@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/musterhq/muster/domain/points"
+	"github.com/musterhq/muster/internal/redistest"
 )
 
 // history is one random course of events, drawn from a seed: people act, their
@@ -61,7 +62,7 @@ var mutants = []mutant{
 	}, nil},
 }
 
-func newHistory(t testing.TB, client *redis.Client, hook *faults, seed uint64, m mutant) *history {
+func newHistory(t testing.TB, client redis.UniversalClient, hook *faults, seed uint64, m mutant) *history {
 	h := &history{
 		rng: rand.New(rand.NewPCG(seed, 2)), faults: hook, mutate: m.boards,
 		homes: map[string]points.Home{}, hidden: map[string]bool{}, next: map[string]points.Home{},
@@ -274,7 +275,7 @@ func (h *history) converge() error {
 
 // runHistory answers what is wrong at the end of the history of a seed, nil if
 // nothing is.
-func runHistory(t testing.TB, client *redis.Client, hook *faults, seed uint64, m mutant) error {
+func runHistory(t testing.TB, client redis.UniversalClient, hook *faults, seed uint64, m mutant) error {
 	h := newHistory(t, client, hook, seed, m)
 	defer func() { hook.quiet = true }()
 	for range 20 + h.rng.IntN(25) {
@@ -295,8 +296,8 @@ func runHistory(t testing.TB, client *redis.Client, hook *faults, seed uint64, m
 	return nil
 }
 
-func faultyRedis(t testing.TB) (*redis.Client, *faults) {
-	client, hook := newRedis(t), &faults{quiet: true}
+func faultyRedis(t testing.TB) (redis.UniversalClient, *faults) {
+	client, hook := redistest.Open(t), &faults{quiet: true}
 	for _, source := range []string{applySource, pageSource, standingSource, leaseSource} {
 		client.ScriptLoad(context.Background(), source)
 	}

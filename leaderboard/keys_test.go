@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/musterhq/muster/internal/redistest"
 )
 
 // TestEveryKeyIsInTheDocument holds docs/redis-keys.md against the keys of a
@@ -35,7 +37,7 @@ func TestEveryKeyIsInTheDocument(t *testing.T) {
 	w.act("p", genova, 5)
 	w.closed()
 	w.act("p", genova, 5)
-	for _, key := range w.redis.Keys(w.ctx, prefix(w.id)+"*").Val() {
+	for _, key := range redistest.Keys(t, w.redis, prefix(w.id)) {
 		found := false
 		for _, r := range rows {
 			if r.pattern.MatchString(key) && r.kind == w.redis.Type(w.ctx, key).Val() {

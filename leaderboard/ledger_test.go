@@ -10,6 +10,7 @@ import (
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/points"
 	"github.com/musterhq/muster/domain/season"
+	"github.com/musterhq/muster/internal/redistest"
 	"github.com/musterhq/muster/store"
 )
 
@@ -78,7 +79,7 @@ func TestLedgerOnTheStore(t *testing.T) {
 // the end of a season and a rebuild.
 func TestBoardsOfTheRealLedger(t *testing.T) {
 	engine := newSQLite(t)
-	w := newWorldOn(t, newRedis(t), engine)
+	w := newWorldOn(t, redistest.Open(t), engine)
 	calendar := season.Calendar{Zone: time.UTC}
 	ledger := points.New(points.Config{Engine: engine, Clock: w.clock, Calendar: func(context.Context, string) (points.Calendar, error) { return calendar, nil }})
 	w.boards.ledger = NewLedger(engine)

@@ -4,6 +4,8 @@ import (
 	"os"
 	"runtime/debug"
 	"testing"
+
+	"github.com/musterhq/muster/internal/redistest"
 )
 
 // TestMain collects garbage more rarely: the Redis in this process makes a new
@@ -11,5 +13,5 @@ import (
 // removing them.
 func TestMain(m *testing.M) {
 	debug.SetGCPercent(800)
-	os.Exit(m.Run())
+	os.Exit(redistest.Main(m))
 }

@@ -2,48 +2,18 @@ package leaderboard
 
 import (
 	"context"
-	"os"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/musterhq/muster/internal/redistest"
 )
 
-// newRedis is the one place that decides which Redis the tests run against: one
-// in this process, or the server that MUSTER_REDIS_URL names, which must be one
-// that may be emptied. Tests keep to campaigns of their own, and what they
-// leave behind is removed.
-func newRedis(t testing.TB) *redis.Client {
-	t.Helper()
-	options := &redis.Options{}
-	if url := os.Getenv("MUSTER_REDIS_URL"); url != "" {
-		var err error
-		if options, err = redis.ParseURL(url); err != nil {
-			t.Fatal(err)
-		}
-	} else {
-		options.Addr = miniredis.RunT(t).Addr()
-	}
-	options.MaxRetries, options.ContextTimeoutEnabled = -1, true
-	options.DisableIdentity, options.Protocol = true, 2
-	options.ReadTimeout = time.Minute // a machine that is busy is no fault of the scheme
-	client := redis.NewClient(options)
-	t.Cleanup(func() { client.Close() })
-	return client
-}
-
 // wipe removes all that Redis keeps of a campaign.
-func wipe(t testing.TB, client *redis.Client, campaign string) {
+func wipe(t testing.TB, client redis.UniversalClient, campaign string) {
 	t.Helper()
-	keys, err := client.Keys(context.Background(), prefix(campaign)+"*").Result()
-	if err == nil && len(keys) > 0 {
-		err = client.Del(context.Background(), keys...).Err()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	redistest.Wipe(t, client, prefix(campaign))
 }
 
 // state is all that Redis keeps of a campaign, without the ends of keys.
@@ -51,13 +21,10 @@ type state map[string]any // key -> string, map[string]string, []redis.Z, []stri
 
 // snapshotOf reads a campaign's state. The lease is left out, for nothing would
 // end it once restored.
-func snapshotOf(t testing.TB, client *redis.Client, campaign string) state {
+func snapshotOf(t testing.TB, client redis.UniversalClient, campaign string) state {
 	t.Helper()
 	ctx := context.Background()
-	keys, err := client.Keys(ctx, prefix(campaign)+"*").Result()
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := redistest.Keys(t, client, prefix(campaign))
 	types := client.Pipeline()
 	for _, key := range keys {
 		types.Type(ctx, key)
@@ -105,7 +72,7 @@ func snapshotOf(t testing.TB, client *redis.Client, campaign string) state {
 }
 
 // restore makes Redis keep a state again, and nothing else of the campaign.
-func (s state) restore(t testing.TB, client *redis.Client, campaign string) {
+func (s state) restore(t testing.TB, client redis.UniversalClient, campaign string) {
 	t.Helper()
 	wipe(t, client, campaign)
 	ctx := context.Background()

@@ -16,6 +16,7 @@ import (
 	"github.com/musterhq/muster/domain/points"
 	"github.com/musterhq/muster/internal/clock"
 	"github.com/musterhq/muster/internal/errs"
+	"github.com/musterhq/muster/internal/redistest"
 	"github.com/musterhq/muster/store"
 	"github.com/musterhq/muster/store/sqlite"
 )
@@ -71,7 +72,7 @@ type world struct {
 	ctx    context.Context
 	id     string
 	clock  *clock.Manual
-	redis  *redis.Client
+	redis  redis.UniversalClient
 	book   *book
 	names  *namer
 	engine store.Engine
@@ -82,10 +83,10 @@ type world struct {
 // newWorld stands at noon of the Wednesday in the campaign's second season; its
 // boards are open and empty.
 func newWorld(t testing.TB) *world {
-	return newWorldOn(t, newRedis(t), newMemory())
+	return newWorldOn(t, redistest.Open(t), newMemory())
 }
 
-func newWorldOn(t testing.TB, client *redis.Client, engine store.Engine) *world {
+func newWorldOn(t testing.TB, client redis.UniversalClient, engine store.Engine) *world {
 	w := &world{
 		t: t, ctx: context.Background(), id: fmt.Sprintf("c-%d-%d", time.Now().UnixNano(), campaignNumber.Add(1)),
 		clock: clock.NewManual(monday.Add(60 * time.Hour)), redis: client, names: &namer{}, engine: engine,
