@@ -170,7 +170,6 @@ func TestFCMAnswers(t *testing.T) {
 				f.answers["t1"] = c.answer
 			}
 			b, id := one(t, h, person)
-			h.redis.SetTime(start)
 			work(t, h.worker(b, h.fcmSender(f)))
 			d := h.outcomes(id)[person]
 			if d.Outcome != c.outcome {

@@ -19,6 +19,7 @@ import (
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/people"
 	"github.com/musterhq/muster/internal/clock"
+	"github.com/musterhq/muster/internal/redistest"
 	"github.com/musterhq/muster/push"
 	"github.com/musterhq/muster/store"
 	"github.com/musterhq/muster/store/sqlite"
@@ -77,8 +78,8 @@ type house struct {
 	clock    *clock.Manual // of people and the first node
 	shared   *clock.Manual
 	audience *audience
-	redis    *miniredis.Miniredis
-	client   *redis.Client
+	redis    *miniredis.Miniredis // of a test that turns its clock; see turning
+	client   redis.UniversalClient
 	log      *slog.Logger
 }
 
@@ -93,18 +94,41 @@ func open(t *testing.T) *house {
 	if err := db.Migrate(t.Context(), schemas); err != nil {
 		t.Fatal(err)
 	}
-	server := miniredis.RunT(t)
-	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
-	t.Cleanup(func() { client.Close() })
+	client := redistest.Open(t)
+	redistest.Wipe(t, client, "push:rate:")
+	t.Cleanup(func() { redistest.Wipe(t, client, "push:rate:") })
 	h := &house{
 		t: t, db: db, clock: clock.NewManual(start), shared: clock.NewManual(start),
 		audience: &audience{members: map[briefing.TierName][]string{}},
-		redis:    server, client: client, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		client:   client, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	h.people = people.New(db, people.Options{
 		Keys: people.NewKeys(), Limiter: free{}, Campaigns: campaigns{}, Clock: h.clock, Log: h.log,
 	})
 	return h
+}
+
+// turning gives the house a Redis whose clock stands at start until the test
+// turns it.
+func (h *house) turning() *house {
+	h.redis, h.client = redistest.InProcess(h.t)
+	h.redis.SetTime(start)
+	return h
+}
+
+// elapse lets a project's bucket believe that time has passed: on a Redis whose
+// clock nobody turns, what it remembers is made older.
+func (h *house) elapse(project string, d time.Duration) {
+	h.t.Helper()
+	key := "push:rate:{" + project + "}"
+	for _, field := range []string{"at", "pause"} {
+		if !h.client.HExists(h.t.Context(), key, field).Val() {
+			continue
+		}
+		if err := h.client.HIncrBy(h.t.Context(), key, field, -d.Milliseconds()).Err(); err != nil {
+			h.t.Fatal(err)
+		}
+	}
 }
 
 // person signs up with consents and gives the id.

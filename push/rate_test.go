@@ -8,12 +8,12 @@ import (
 	"github.com/musterhq/muster/push"
 )
 
+// One in ten seconds, so that the time the test itself takes gives nothing.
 func TestRate(t *testing.T) {
 	h := open(t)
-	h.redis.SetTime(start)
-	a := push.NewRate(h.client, "p", 60_000, nil, h.log) // 1,000 a second
-	b := push.NewRate(h.client, "p", 60_000, nil, h.log)
-	other := push.NewRate(h.client, "another project", 60_000, nil, h.log)
+	a := push.NewRate(h.client, "p", 6, nil, h.log) // and 20 at once
+	b := push.NewRate(h.client, "p", 6, nil, h.log)
+	other := push.NewRate(h.client, "another project", 6, nil, h.log)
 	expect := func(step string, got, want int) {
 		t.Helper()
 		if got != want {
@@ -21,29 +21,31 @@ func TestRate(t *testing.T) {
 		}
 	}
 	ctx := t.Context()
-	expect("some", a.Take(ctx, briefing.Supporters, 600), 600)
-	expect("a tenth is the media's", b.Take(ctx, briefing.Supporters, 600), 300)
-	expect("media", b.Take(ctx, briefing.Media, 600), 100)
+	expect("some", a.Take(ctx, briefing.Supporters, 12), 12)
+	expect("a tenth is the media's", b.Take(ctx, briefing.Supporters, 12), 6)
+	expect("media", b.Take(ctx, briefing.Media, 100), 2)
 	expect("empty", a.Take(ctx, briefing.Media, 1), 0)
 	expect("another project", other.Take(ctx, briefing.Media, 1), 1)
-	h.redis.SetTime(start.Add(500 * time.Millisecond))
-	expect("half a second later", a.Take(ctx, briefing.Media, 1000), 500)
-	h.redis.SetTime(start)
-	expect("Redis's clock went back", a.Take(ctx, briefing.Media, 1000), 0)
-	h.redis.SetTime(start.Add(time.Hour))
-	expect("full again, and no fuller", a.Take(ctx, briefing.Media, 10_000), 1000)
+	h.elapse("p", time.Minute)
+	expect("a minute later", a.Take(ctx, briefing.Media, 100), 6)
+	h.elapse("p", -time.Hour)
+	expect("Redis's clock went back", a.Take(ctx, briefing.Media, 100), 0)
+	h.elapse("p", 2*time.Hour)
+	expect("full again, and no fuller", a.Take(ctx, briefing.Media, 100), 20)
 
-	h.redis.SetTime(start.Add(2 * time.Hour))
-	b.Pause(ctx, 10*time.Second)
+	h.elapse("p", time.Hour)
+	b.Pause(ctx, 10*time.Minute)
 	b.Pause(ctx, time.Second) // does not shorten it
 	expect("paused", a.Take(ctx, briefing.Media, 1), 0)
-	h.redis.SetTime(start.Add(2*time.Hour + 10*time.Second))
+	h.elapse("p", 9*time.Minute)
+	expect("still paused", a.Take(ctx, briefing.Media, 1), 0)
+	h.elapse("p", time.Minute)
 	expect("after the pause", a.Take(ctx, briefing.Media, 1), 1)
 }
 
 // Without Redis each node takes an eighth of the quota, and keeps its own pause.
 func TestRateWithoutRedis(t *testing.T) {
-	h := open(t)
+	h := open(t).turning()
 	var now time.Duration
 	r := push.NewRate(h.client, "p", 480_000, func() time.Duration { return now }, h.log) // an eighth is 1,000 a second
 	h.redis.SetError("away")

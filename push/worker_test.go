@@ -191,7 +191,7 @@ func TestHalt(t *testing.T) {
 
 // A pause holds every worker back until it has passed on Redis's clock.
 func TestPause(t *testing.T) {
-	h := open(t)
+	h := open(t).turning()
 	crowd := h.crowd("p", 5)
 	b, _ := one(t, h, crowd...)
 	var limited sync.Once
@@ -200,7 +200,6 @@ func TestPause(t *testing.T) {
 		limited.Do(func() { a = push.Answer{Pause: 30 * time.Second} })
 		return a
 	}}
-	h.redis.SetTime(start)
 	w := push.New(push.Parts{Briefings: b, Gate: h.people.Gate(), Sender: sender, Rate: h.rate(), Log: h.log},
 		push.Options{InFlight: 1, Monotonic: h.monotonic})
 	other := h.worker(b, sender)

@@ -13,10 +13,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/alicebob/miniredis/v2"
-	"github.com/redis/go-redis/v9"
-
 	"github.com/musterhq/muster/internal/clock"
+	"github.com/musterhq/muster/internal/redistest"
 )
 
 // BenchmarkFanOut is one event to every subscriber, from the reading of the feed
@@ -28,9 +26,7 @@ func BenchmarkFanOut(b *testing.B) {
 }
 
 func benchmarkFanOut(b *testing.B, connections int) {
-	mr := miniredis.RunT(b)
-	rdb := redis.NewClient(&redis.Options{Addr: mr.Addr(), ContextTimeoutEnabled: true})
-	defer rdb.Close()
+	_, rdb := redistest.InProcess(b)
 	hub, err := New(Options{
 		Feeds: NewFeeds(rdb, clock.System{}, FeedsOptions{}), Authenticator: &authFake{}, Authorizer: &mayFake{},
 		Clock: clock.System{}, Log: slog.New(slog.DiscardHandler),

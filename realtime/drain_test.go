@@ -16,7 +16,7 @@ import (
 // TestDrainSpreadsConnections: everybody is told to go and when to come back,
 // in batches within the window, and nobody new is let in.
 func TestDrainSpreadsConnections(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb, func(h *Hub) {
 		h.opts.DrainWindow, h.opts.ReconnectSpread = time.Second, 10*time.Second
 		h.limits.idle = 30 * time.Second
@@ -82,7 +82,7 @@ func TestDrainSpreadsConnections(t *testing.T) {
 
 // TestDrainEndsWithItsContext: a client that does not go is dropped.
 func TestDrainEndsWithItsContext(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb, func(h *Hub) { h.limits.linger = time.Hour })
 	p := s.connect("ann") // reads nothing, so never answers the close frame
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)

@@ -9,10 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/musterhq/muster/internal/clock"
 	"github.com/musterhq/muster/internal/errs"
+	"github.com/musterhq/muster/internal/redistest"
 )
 
 var tasksFeed = Feed{Tasks, "it.liguria"}
@@ -22,110 +21,107 @@ func event(id string) Event {
 }
 
 func TestPublishIsOnceByID(t *testing.T) {
-	eachRedis(t, func(t *testing.T, rdb *redis.Client) {
-		feeds := NewFeeds(rdb, clock.System{}, FeedsOptions{})
-		ctx := t.Context()
-		first, err := feeds.Publish(ctx, testCampaign, tasksFeed, event("a"))
-		if err != nil || first.Offset != 1 || first.Epoch == "" {
-			t.Fatalf("first: %+v, %v", first, err)
-		}
-		// Many workers repeat the same events at once.
-		var workers sync.WaitGroup
-		for w := range 8 {
-			workers.Go(func() {
-				for i := range 40 {
-					if _, err := feeds.Publish(ctx, testCampaign, tasksFeed, event(fmt.Sprint("e", (i+w*7)%40))); err != nil {
-						t.Error(err)
-					}
+	rdb := openRedis(t)
+	feeds := NewFeeds(rdb, clock.System{}, FeedsOptions{})
+	ctx := t.Context()
+	first, err := feeds.Publish(ctx, testCampaign, tasksFeed, event("a"))
+	if err != nil || first.Offset != 1 || first.Epoch == "" {
+		t.Fatalf("first: %+v, %v", first, err)
+	}
+	// Many workers repeat the same events at once.
+	var workers sync.WaitGroup
+	for w := range 8 {
+		workers.Go(func() {
+			for i := range 40 {
+				if _, err := feeds.Publish(ctx, testCampaign, tasksFeed, event(fmt.Sprint("e", (i+w*7)%40))); err != nil {
+					t.Error(err)
 				}
-			})
-		}
-		workers.Wait()
-		got, err := feeds.read(ctx, logKey(testCampaign, tasksFeed), "", 0, 100)
-		if err != nil || got.epoch != first.Epoch || got.offset != 41 || len(got.entries) != 41 {
-			t.Fatalf("read: epoch %s offset %d, %d entries, %v", got.epoch, got.offset, len(got.entries), err)
-		}
-		seen := map[string]bool{}
-		for i, e := range got.entries {
-			if e.offset != uint64(i+1) || seen[e.id] || e.kind != "task_opened" || e.data != `{"id":"`+e.id+`"}` {
-				t.Fatalf("entry %d is %+v", i, e)
 			}
-			seen[e.id] = true
+		})
+	}
+	workers.Wait()
+	got, err := feeds.read(ctx, logKey(testCampaign, tasksFeed), "", 0, 100)
+	if err != nil || got.epoch != first.Epoch || got.offset != 41 || len(got.entries) != 41 {
+		t.Fatalf("read: epoch %s offset %d, %d entries, %v", got.epoch, got.offset, len(got.entries), err)
+	}
+	seen := map[string]bool{}
+	for i, e := range got.entries {
+		if e.offset != uint64(i+1) || seen[e.id] || e.kind != "task_opened" || e.data != `{"id":"`+e.id+`"}` {
+			t.Fatalf("entry %d is %+v", i, e)
 		}
-		again, err := feeds.Publish(ctx, testCampaign, tasksFeed, event("a"))
-		if err != nil || again != first {
-			t.Fatalf("again: %+v, %v; want %+v", again, err, first)
-		}
-	})
+		seen[e.id] = true
+	}
+	again, err := feeds.Publish(ctx, testCampaign, tasksFeed, event("a"))
+	if err != nil || again != first {
+		t.Fatalf("again: %+v, %v; want %+v", again, err, first)
+	}
 }
 
 func TestHistoryIsBoundedByCountAndAge(t *testing.T) {
-	eachRedis(t, func(t *testing.T, rdb *redis.Client) {
-		now := clock.NewManual(time.Now())
-		feeds := NewFeeds(rdb, now, FeedsOptions{History: 200, HistoryAge: time.Hour})
-		ctx, key := t.Context(), logKey(testCampaign, tasksFeed)
-		publish := func(from, to int) {
-			for i := from; i < to; i++ {
-				if _, err := feeds.Publish(ctx, testCampaign, tasksFeed, event(fmt.Sprint(i))); err != nil {
-					t.Fatal(err)
-				}
+	rdb := openRedis(t)
+	now := clock.NewManual(time.Now())
+	feeds := NewFeeds(rdb, now, FeedsOptions{History: 200, HistoryAge: time.Hour})
+	ctx, key := t.Context(), logKey(testCampaign, tasksFeed)
+	publish := func(from, to int) {
+		for i := from; i < to; i++ {
+			if _, err := feeds.Publish(ctx, testCampaign, tasksFeed, event(fmt.Sprint(i))); err != nil {
+				t.Fatal(err)
 			}
 		}
-		publish(0, 500)
-		if n := rdb.XLen(ctx, key.log()).Val(); n < 200 || n > 320 {
-			t.Errorf("%d events are kept, want about 200", n)
-		}
-		now.Advance(2 * time.Hour)
-		publish(500, 540) // takes 40 times up to 16 out
-		got, err := feeds.read(ctx, key, "", 0, 1000)
-		if err != nil || got.offset != 540 || len(got.entries) != 40 || got.entries[0].offset != 501 {
-			t.Fatalf("after the age %d events are kept, from %d", len(got.entries), got.entries[0].offset)
-		}
-	})
+	}
+	publish(0, 500)
+	if n := rdb.XLen(ctx, key.log()).Val(); n < 200 || n > 320 {
+		t.Errorf("%d events are kept, want about 200", n)
+	}
+	now.Advance(2 * time.Hour)
+	publish(500, 540) // takes 40 times up to 16 out
+	got, err := feeds.read(ctx, key, "", 0, 1000)
+	if err != nil || got.offset != 540 || len(got.entries) != 40 || got.entries[0].offset != 501 {
+		t.Fatalf("after the age %d events are kept, from %d", len(got.entries), got.entries[0].offset)
+	}
 }
 
 func TestALostMetaBeginsANewEpoch(t *testing.T) {
-	eachRedis(t, func(t *testing.T, rdb *redis.Client) {
-		feeds := NewFeeds(rdb, clock.System{}, FeedsOptions{})
-		ctx, key := t.Context(), logKey(testCampaign, tasksFeed)
-		first, err := feeds.Publish(ctx, testCampaign, tasksFeed, event("a"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		rdb.Del(ctx, key.meta())
-		second, err := feeds.Publish(ctx, testCampaign, tasksFeed, event("b"))
-		if err != nil || second.Epoch == first.Epoch || second.Offset != 1 {
-			t.Fatalf("%+v after %+v, %v", second, first, err)
-		}
-		got, err := feeds.read(ctx, key, "", 0, 10)
-		if err != nil || len(got.entries) != 1 || got.entries[0].id != "b" {
-			t.Fatalf("the old epoch's events are still there: %+v, %v", got, err)
-		}
-		// A reader begins an epoch too, so that there is a position to resume from.
-		rdb.FlushAll(ctx)
-		if got, err = feeds.read(ctx, key, "", 0, 10); err != nil || got.epoch != "" {
-			t.Fatalf("nothing was asked to begin: %+v, %v", got, err)
-		}
-		if got, err = feeds.read(ctx, key, "ee", 0, 10); err != nil || got.epoch != "ee" || got.offset != 0 {
-			t.Fatalf("read began %+v, %v", got, err)
-		}
-		if err := feeds.restart(ctx, key, "other"); err != nil {
-			t.Fatal(err)
-		}
-		if got, _ = feeds.read(ctx, key, "", 0, 10); got.epoch != "ee" {
-			t.Fatal("restart changed an epoch it did not see")
-		}
-		if err := feeds.restart(ctx, key, "ee"); err != nil {
-			t.Fatal(err)
-		}
-		if got, _ = feeds.read(ctx, key, "", 0, 10); got.epoch == "ee" || got.epoch == "" {
-			t.Fatalf("restart left the epoch %q", got.epoch)
-		}
-	})
+	rdb := openRedis(t)
+	feeds := NewFeeds(rdb, clock.System{}, FeedsOptions{})
+	ctx, key := t.Context(), logKey(testCampaign, tasksFeed)
+	first, err := feeds.Publish(ctx, testCampaign, tasksFeed, event("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rdb.Del(ctx, key.meta())
+	second, err := feeds.Publish(ctx, testCampaign, tasksFeed, event("b"))
+	if err != nil || second.Epoch == first.Epoch || second.Offset != 1 {
+		t.Fatalf("%+v after %+v, %v", second, first, err)
+	}
+	got, err := feeds.read(ctx, key, "", 0, 10)
+	if err != nil || len(got.entries) != 1 || got.entries[0].id != "b" {
+		t.Fatalf("the old epoch's events are still there: %+v, %v", got, err)
+	}
+	// A reader begins an epoch too, so that there is a position to resume from.
+	wipe(t, rdb)
+	if got, err = feeds.read(ctx, key, "", 0, 10); err != nil || got.epoch != "" {
+		t.Fatalf("nothing was asked to begin: %+v, %v", got, err)
+	}
+	if got, err = feeds.read(ctx, key, "ee", 0, 10); err != nil || got.epoch != "ee" || got.offset != 0 {
+		t.Fatalf("read began %+v, %v", got, err)
+	}
+	if err := feeds.restart(ctx, key, "other"); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ = feeds.read(ctx, key, "", 0, 10); got.epoch != "ee" {
+		t.Fatal("restart changed an epoch it did not see")
+	}
+	if err := feeds.restart(ctx, key, "ee"); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ = feeds.read(ctx, key, "", 0, 10); got.epoch == "ee" || got.epoch == "" {
+		t.Fatalf("restart left the epoch %q", got.epoch)
+	}
 }
 
 func TestPublishRefuses(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	feeds := NewFeeds(rdb, clock.System{}, FeedsOptions{})
 	good := event("a")
 	for name, try := range map[string]struct {
@@ -148,64 +144,65 @@ func TestPublishRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want bad_event", name, err)
 		}
 	}
-	if n := rdb.DBSize(t.Context()).Val(); n != 0 {
-		t.Errorf("%d keys were written", n)
+	for _, campaign := range []string{testCampaign, "Bad"} {
+		if keys := redistest.Keys(t, rdb, "live:{"+campaign+"/"); len(keys) > 0 {
+			t.Errorf("%v were written", keys)
+		}
 	}
 }
 
 func TestBoardScriptIsFenced(t *testing.T) {
-	eachRedis(t, func(t *testing.T, rdb *redis.Client) {
-		ctx, key := t.Context(), boardKey(testCampaign, Feed{Boards, "teams:it"}, "season")
-		publish := func(epoch string, version int) bool {
-			t.Helper()
-			ok, err := boardScript.Run(ctx, rdb, []string{key.lease(), key.meta(), key.log()},
-				epoch, version, "delta", "{}", `{"v":`+fmt.Sprint(version+1)+`}`, 60_000, 10, 60_000, key.channel()).Bool()
-			if err != nil {
-				t.Fatal(err)
-			}
-			return ok
+	rdb := openRedis(t)
+	ctx, key := t.Context(), boardKey(testCampaign, Feed{Boards, "teams:it"}, "season")
+	publish := func(epoch string, version int) bool {
+		t.Helper()
+		ok, err := boardScript.Run(ctx, rdb, []string{key.lease(), key.meta(), key.log()},
+			epoch, version, "delta", "{}", `{"v":`+fmt.Sprint(version+1)+`}`, 60_000, 10, 60_000, key.channel()).Bool()
+		if err != nil {
+			t.Fatal(err)
 		}
-		state := func() string {
-			values, err := rdb.HMGet(ctx, key.meta(), "e", "o", "s").Result()
-			if err != nil {
-				t.Fatal(err)
-			}
-			return fmt.Sprintf("%v %v %v", values...)
+		return ok
+	}
+	state := func() string {
+		values, err := rdb.HMGet(ctx, key.meta(), "e", "o", "s").Result()
+		if err != nil {
+			t.Fatal(err)
 		}
-		lease := func(epoch string) { rdb.Set(ctx, key.lease(), epoch, time.Minute) }
-		check := func(what string, got, want bool, wantState string) {
-			t.Helper()
-			if got != want || state() != wantState {
-				t.Fatalf("%s: answered %v, state %s; want %v, %s", what, got, state(), want, wantState)
-			}
+		return fmt.Sprintf("%v %v %v", values...)
+	}
+	lease := func(epoch string) { rdb.Set(ctx, key.lease(), epoch, time.Minute) }
+	check := func(what string, got, want bool, wantState string) {
+		t.Helper()
+		if got != want || state() != wantState {
+			t.Fatalf("%s: answered %v, state %s; want %v, %s", what, got, state(), want, wantState)
 		}
-		if publish("e1", 0) {
-			t.Fatal("published without a lease")
+	}
+	if publish("e1", 0) {
+		t.Fatal("published without a lease")
+	}
+	lease("e1")
+	check("the first version", publish("e1", 0), true, `e1 1 {"v":1}`)
+	check("the first version again", publish("e1", 0), false, `e1 1 {"v":1}`)
+	check("a repeated version", publish("e1", 1), true, `e1 2 {"v":2}`)
+	check("a version of an older state", publish("e1", 1), false, `e1 2 {"v":2}`)
+	check("a version that is ahead", publish("e1", 5), false, `e1 2 {"v":2}`)
+	lease("e2")
+	check("a lost lease", publish("e1", 2), false, `e1 2 {"v":2}`)
+	check("a new publisher that goes on", publish("e2", 2), false, `e1 2 {"v":2}`)
+	check("a new publisher", publish("e2", 0), true, `e2 1 {"v":1}`)
+	if n := rdb.XLen(ctx, key.log()).Val(); n != 1 {
+		t.Fatalf("%d changes are kept of two epochs", n)
+	}
+	renew := func(epoch string, ms int) bool {
+		ok, err := renewScript.Run(ctx, rdb, []string{key.lease(), key.meta(), key.log()}, epoch, ms, 60_000).Bool()
+		if err != nil {
+			t.Fatal(err)
 		}
-		lease("e1")
-		check("the first version", publish("e1", 0), true, `e1 1 {"v":1}`)
-		check("the first version again", publish("e1", 0), false, `e1 1 {"v":1}`)
-		check("a repeated version", publish("e1", 1), true, `e1 2 {"v":2}`)
-		check("a version of an older state", publish("e1", 1), false, `e1 2 {"v":2}`)
-		check("a version that is ahead", publish("e1", 5), false, `e1 2 {"v":2}`)
-		lease("e2")
-		check("a lost lease", publish("e1", 2), false, `e1 2 {"v":2}`)
-		check("a new publisher that goes on", publish("e2", 2), false, `e1 2 {"v":2}`)
-		check("a new publisher", publish("e2", 0), true, `e2 1 {"v":1}`)
-		if n := rdb.XLen(ctx, key.log()).Val(); n != 1 {
-			t.Fatalf("%d changes are kept of two epochs", n)
-		}
-		renew := func(epoch string, ms int) bool {
-			ok, err := renewScript.Run(ctx, rdb, []string{key.lease(), key.meta(), key.log()}, epoch, ms, 60_000).Bool()
-			if err != nil {
-				t.Fatal(err)
-			}
-			return ok
-		}
-		if renew("e1", 1000) || !renew("e2", 1000) || renew("e1", 0) || !renew("e2", 0) || renew("e2", 1000) {
-			t.Fatal("the lease was not the holder's alone")
-		}
-	})
+		return ok
+	}
+	if renew("e1", 1000) || !renew("e2", 1000) || renew("e1", 0) || !renew("e2", 0) || renew("e2", 1000) {
+		t.Fatal("the lease was not the holder's alone")
+	}
 }
 
 // TestKeysShareASlot: everything a script touches has the feed's hash tag.
@@ -224,7 +221,7 @@ func TestKeysShareASlot(t *testing.T) {
 }
 
 func TestPublishFailsWhenRedisIsGone(t *testing.T) {
-	mr, rdb := startRedis(t)
+	mr, rdb := redistest.InProcess(t)
 	mr.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()

@@ -15,7 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-const handshake = "GET /v1/campaigns/liguria-2024/live HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+var handshake = "GET /v1/campaigns/" + testCampaign + "/live HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
 // maskedText is a client's text frame with a mask of zeros.
@@ -28,7 +28,7 @@ func maskedText(payload string) []byte {
 }
 
 func TestRefusalsBeforeTheUpgrade(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	base := http.Header{
 		"Connection": {"keep-alive, Upgrade"}, "Upgrade": {"websocket"},
@@ -74,7 +74,7 @@ func TestRefusalsBeforeTheUpgrade(t *testing.T) {
 }
 
 func TestANodeThatIsFullSaysSo(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb, func(h *Hub) { h.opts.MaxConnections = 2 })
 	s.connect("a")
 	s.connect("b")
@@ -87,7 +87,7 @@ func TestANodeThatIsFullSaysSo(t *testing.T) {
 // TestReadDeadlinesAreKept: the deadline that is set right after the upgrade
 // holds on every connection. An adaptor that clears it later loses nearly all.
 func TestReadDeadlinesAreKept(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb, func(h *Hub) { h.limits.connectWait = 2 * time.Second; h.limits.idle = time.Second })
 	const connections = 200
 	var all sync.WaitGroup
@@ -125,7 +125,7 @@ func TestReadDeadlinesAreKept(t *testing.T) {
 // TestPingsDoNotReplaceConnect: who does not say who they are is gone in time,
 // however lively the socket is.
 func TestPingsDoNotReplaceConnect(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb, func(h *Hub) { h.limits.connectWait = 200 * time.Millisecond })
 	p := dial(t, s.url())
 	stop := make(chan struct{})
@@ -150,7 +150,7 @@ func TestPingsDoNotReplaceConnect(t *testing.T) {
 // TestUpgradeOnAUsedConnection: a keep-alive connection that has served requests
 // is upgraded, and the frames that follow are read.
 func TestUpgradeOnAUsedConnection(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	conn, err := net.Dial("tcp", s.addr)
 	if err != nil {
@@ -175,7 +175,7 @@ func TestUpgradeOnAUsedConnection(t *testing.T) {
 // TestAPipelinedFirstFrame: the request that arrives in the same packet as the
 // handshake is not lost.
 func TestAPipelinedFirstFrame(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	conn, err := net.Dial("tcp", s.addr)
 	if err != nil {
@@ -236,7 +236,7 @@ func readText(t *testing.T, reader *bufio.Reader) string {
 // TestShutdownClosesSockets: neither the app's shutdown nor the hub's end hangs
 // on live connections, and each is told to come back.
 func TestShutdownClosesSockets(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	phones := make([]*phone, 20)
 	for i := range phones {
@@ -260,7 +260,7 @@ func TestShutdownClosesSockets(t *testing.T) {
 // TestAPanicEndsOneConnection: what panics on the goroutine of a hijacked
 // connection would end the process if it were not caught.
 func TestAPanicEndsOneConnection(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	other := s.connect("bob")
 	s.auth.AuthenticateFn = func(context.Context, string, string) (Session, error) { panic("boom") }

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/internal/errs"
+	"github.com/musterhq/muster/internal/redistest"
 )
 
 // TestRolesAreRecheckedOnEveryNode: a demoted lead loses the feed and keeps the
 // rest; an erased person is disconnected; and others notice nothing.
 func TestRolesAreRecheckedOnEveryNode(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	var demoted, erased atomic.Bool
 	may := func(session Session, feed Feed) error {
 		if feed.Kind == HQ && session.Subject == "lead" && demoted.Load() {
@@ -86,7 +87,7 @@ func TestRolesAreRecheckedOnEveryNode(t *testing.T) {
 // TestARightThatCannotBeShownIsNone: when nobody can say who a connection is,
 // or whose it became, it ends.
 func TestARightThatCannotBeShownIsNone(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	for name, try := range map[string]struct {
 		answer func() (Session, error)
 		code   CloseCode
@@ -116,7 +117,7 @@ func TestARightThatCannotBeShownIsNone(t *testing.T) {
 // TestMissedRechecksAreMadeGood: a notice that was sent while the link to Redis
 // was down is made good when it is up again.
 func TestMissedRechecksAreMadeGood(t *testing.T) {
-	mr, rdb := startRedis(t)
+	mr, rdb := redistest.InProcess(t)
 	s := startServer(t, rdb)
 	var erased atomic.Bool
 	s.auth.AuthenticateFn = func(context.Context, string, string) (Session, error) {
@@ -138,7 +139,7 @@ func TestMissedRechecksAreMadeGood(t *testing.T) {
 // TestRolesThatChangeMeanwhile: a change between the asking and the subscribing
 // is not overlooked, nor one while somebody connects.
 func TestRolesThatChangeMeanwhile(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	var demoted atomic.Bool
 	key := subjectKey{testCampaign, "lead"}

@@ -15,7 +15,7 @@ import (
 )
 
 func TestALogFeedIsFollowed(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	p := s.connect("ann")
 	at := p.subscribe("tasks:it.liguria")
@@ -45,7 +45,7 @@ func (p *phone) expectEvent(feed, epoch string, offset uint64, id string) {
 // TestAnotherCampaignsFeedIsNotThere: the same feed name in two campaigns are
 // two feeds.
 func TestAnotherCampaignsFeedIsNotThere(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	p := s.connect("ann")
 	at := p.subscribe("briefings")
@@ -57,7 +57,7 @@ func TestAnotherCampaignsFeedIsNotThere(t *testing.T) {
 }
 
 func TestConnectIsRefused(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	s.auth.AuthenticateFn = func(_ context.Context, campaign, token string) (Session, error) {
 		switch {
@@ -132,7 +132,7 @@ func TestConnectIsRefused(t *testing.T) {
 }
 
 func TestRequestsAreRefused(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	s.may.MayFn = func(_ Session, feed Feed) error {
 		switch feed.Arg {
@@ -179,7 +179,7 @@ func TestRequestsAreRefused(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	p := s.connect("ann")
 	for i := range 64 {
@@ -211,7 +211,7 @@ func TestLimits(t *testing.T) {
 // TestRequestsAreReadAtAPace: a burst is read at once, what comes faster waits
 // and is answered all the same.
 func TestRequestsAreReadAtAPace(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb, func(h *Hub) { h.limits.requestRate, h.limits.requestBurst = 50, 20 })
 	p := s.connect("ann")
 	const requests = 45
@@ -231,7 +231,7 @@ func TestRequestsAreReadAtAPace(t *testing.T) {
 }
 
 func TestATokensEndIsTold(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	s.auth.AuthenticateFn = func(context.Context, string, string) (Session, error) {
 		session := testSession("ann")
@@ -245,7 +245,7 @@ func TestATokensEndIsTold(t *testing.T) {
 
 // TestPingsKeepAlive: the server pings, the client's pongs keep the connection.
 func TestPingsKeepAlive(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb, func(h *Hub) { h.limits.ping = 50 * time.Millisecond; h.limits.idle = 250 * time.Millisecond })
 	p := s.connect("ann")
 	pings := 0
@@ -267,7 +267,7 @@ func TestPingsKeepAlive(t *testing.T) {
 }
 
 func TestTheClientsCloseIsAnswered(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	p := s.connect("ann")
 	_ = p.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(time.Second))
@@ -284,7 +284,7 @@ func TestNewNeedsItsParts(t *testing.T) {
 }
 
 func TestResultsAreWhatTheDocumentSays(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	p := dial(t, s.url())
 	reply := p.ask("connect", `{"token":"ann","version":1}`)

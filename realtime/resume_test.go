@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/internal/clock"
+	"github.com/musterhq/muster/internal/redistest"
 )
 
 func (p *phone) expectReload(feed, reason string) answer {
@@ -20,7 +21,7 @@ func (p *phone) expectReload(feed, reason string) answer {
 // TestResumeGivesExactlyWhatWasMissed on a node that has the events in memory,
 // and on one that must read them.
 func TestResumeGivesExactlyWhatWasMissed(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	for name, keep := range map[string]int64{"from memory": 1000, "from history": 5} {
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, rdb, func(h *Hub) { h.limits.keepFrames = keep })
@@ -56,7 +57,7 @@ func TestResumeGivesExactlyWhatWasMissed(t *testing.T) {
 }
 
 func TestResumeBeyondHistoryIsAReload(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb, func(h *Hub) { h.limits.keepFrames = 5 })
 	s.feeds.opts.History = 50
 	p := s.connect("ann")
@@ -92,13 +93,13 @@ func TestResumeBeyondHistoryIsAReload(t *testing.T) {
 
 // TestAWipedRedisIsAReload: for who is connected, and for who comes back.
 func TestAWipedRedisIsAReload(t *testing.T) {
-	mr, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	p := s.connect("ann")
 	at := p.subscribe("duels")
 	s.publish("duels", "a")
 	p.expectEvent("duels", at.Epoch, 1, "a")
-	mr.FlushAll()
+	wipe(t, rdb)
 	s.publish("duels", "b")
 	got := p.expectReload("duels", epochIsNew)
 	if got.Epoch == at.Epoch || got.Offset > 1 {
@@ -115,7 +116,7 @@ func TestAWipedRedisIsAReload(t *testing.T) {
 	}
 	q.expectReload("duels", epochIsNew)
 	// Wiped with nothing published since: the periodic read notices.
-	mr.FlushAll()
+	wipe(t, rdb)
 	p.expectReload("duels", epochIsNew)
 }
 
@@ -124,7 +125,7 @@ func TestAWipedRedisIsAReload(t *testing.T) {
 func TestARedisThatWentBackIsNoticed(t *testing.T) {
 	for name, regrow := range map[string]int{"shorter": 0, "as long": 2, "longer": 5} {
 		t.Run(name, func(t *testing.T) {
-			_, rdb := startRedis(t)
+			rdb := openRedis(t)
 			s := startServer(t, rdb, func(h *Hub) { h.limits.check = time.Hour })
 			ctx, key := t.Context(), logKey(testCampaign, Feed{Kind: Duels})
 			p := s.connect("ann")
@@ -163,7 +164,7 @@ func TestARedisThatWentBackIsNoticed(t *testing.T) {
 // TestALostWakeUpIsMadeGood: with the link to Redis silent, the periodic read
 // finds what was published, once.
 func TestALostWakeUpIsMadeGood(t *testing.T) {
-	mr, rdb := startRedis(t)
+	mr, rdb := redistest.InProcess(t)
 	s := startServer(t, rdb)
 	p := s.connect("ann")
 	at := p.subscribe("duels")
@@ -191,7 +192,7 @@ func TestALostWakeUpIsMadeGood(t *testing.T) {
 // TestANodeThatIsBehindCatchesUp: a client comes from a node that had read
 // further.
 func TestANodeThatIsBehindCatchesUp(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb, func(h *Hub) { h.limits.check = time.Hour })
 	p := s.connect("ann")
 	at := p.subscribe("duels")

@@ -50,7 +50,7 @@ func (s *server) publishLarge(feed Feed, id string) {
 // events flow; the others get every event meanwhile, and the slow one is told
 // its number as soon as it reads again.
 func TestASlowClientIsClosedAndCostsNobody(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb, func(h *Hub) { h.limits.slowAfter = 100 * time.Millisecond })
 	feed := Feed{Kind: Duels}
 	slow := s.connectNarrow("slow")
@@ -109,7 +109,7 @@ func TestASlowClientIsClosedAndCostsNobody(t *testing.T) {
 // TestADeadClientIsDropped: a client that never reads again is gone after the
 // write deadline, without anybody waiting for it.
 func TestADeadClientIsDropped(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb, func(h *Hub) { h.limits.write = 300 * time.Millisecond; h.limits.slowAfter = time.Hour })
 	slow := s.connectNarrow("slow")
 	slow.subscribe("duels")
@@ -128,7 +128,7 @@ func TestADeadClientIsDropped(t *testing.T) {
 
 // TestAClientThatOnlyAsksIsSlow: answers that are not taken are bounded too.
 func TestAClientThatOnlyAsksIsSlow(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	p := s.connect("ann")
 	c := s.hub.conns.of(subjectKey{testCampaign, "ann"})[0]
@@ -153,7 +153,7 @@ func TestAClientThatOnlyAsksIsSlow(t *testing.T) {
 // TestABurstIsDelivered: far more than the queue's limits at once is no reason
 // to close a client that reads.
 func TestABurstIsDelivered(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	const clients, events = 50, 600
 	phones := make([]*phone, clients)

@@ -40,7 +40,7 @@ func (p *phone) expectState(kind string, missed bool) answer {
 }
 
 func TestABoardIsSnapshotThenDeltas(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	s.boards.set(teamsRef, teams(30, 20, 10))
 	p := s.connect("ann")
@@ -107,7 +107,7 @@ func rowsOf(b client.Board) []string {
 }
 
 func TestAStateIsResumed(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	s.boards.set(teamsRef, teams(30, 20))
 	p := s.connect("ann")
@@ -142,13 +142,13 @@ func TestAStateIsResumed(t *testing.T) {
 
 // TestLostBoardsAreASnapshot: Redis wiped, or the publisher's versions gone.
 func TestLostBoardsAreASnapshot(t *testing.T) {
-	mr, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	s.boards.set(teamsRef, teams(30, 20))
 	p := s.connect("ann")
 	p.subscribe("board:teams:it")
 	first := p.expectState("snapshot", false)
-	mr.FlushAll()
+	wipe(t, rdb)
 	s.boards.set(teamsRef, teams(31, 20))
 	second := p.expectState("snapshot", true)
 	if second.Epoch == first.Epoch {
@@ -173,7 +173,7 @@ func TestLostBoardsAreASnapshot(t *testing.T) {
 }
 
 func TestABoardThatIsNoneEndsTheSubscription(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	p := s.connect("ann")
 	p.subscribe("board:regions:nowhere")
@@ -203,7 +203,7 @@ func (b strictBoards) Versions(ctx context.Context, campaign string, refs []Boar
 
 // TestABoardThatIsNoneStopsNoOther.
 func TestABoardThatIsNoneStopsNoOther(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	boards := newBoardsFake()
 	s := startServer(t, rdb, func(h *Hub) { h.opts.Boards = strictBoards{boards} })
 	boards.set(teamsRef, teams(30, 20))
@@ -223,7 +223,7 @@ func TestABoardThatIsNoneStopsNoOther(t *testing.T) {
 // TestABoardWaitsForItsSource: while the source fails nothing is shown, and
 // everything once it works.
 func TestABoardWaitsForItsSource(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	s.boards.set(teamsRef, teams(30, 20))
 	s.boards.setFail(errors.New("redis: away"))
@@ -238,7 +238,7 @@ func TestABoardWaitsForItsSource(t *testing.T) {
 // TestBoardsAreCoalesced: however often a board changes, it is published once a
 // tick, and what is published last is the board.
 func TestBoardsAreCoalesced(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb, func(h *Hub) { h.limits.boardTick = 100 * time.Millisecond })
 	s.boards.set(teamsRef, teams(0, 0))
 	p := s.connect("ann")
@@ -260,7 +260,7 @@ func TestBoardsAreCoalesced(t *testing.T) {
 }
 
 func TestMeIsSnapshots(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb, func(h *Hub) { h.limits.meCheck = time.Hour })
 	s.me.set("acc-1", `{"rank": 9}`)
 	p := s.connect("ann/acc-1")
@@ -309,7 +309,7 @@ func TestMeIsSnapshots(t *testing.T) {
 
 // TestASlowSourceOfPeopleDelaysNoFeed: people's own states are read apart.
 func TestASlowSourceOfPeopleDelaysNoFeed(t *testing.T) {
-	_, rdb := startRedis(t)
+	rdb := openRedis(t)
 	s := startServer(t, rdb)
 	for i := range 10 {
 		account := fmt.Sprint("acc-", i)

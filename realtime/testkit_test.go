@@ -8,37 +8,37 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os/exec"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/gofiber/fiber/v2"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
 	"github.com/musterhq/muster/internal/clock"
 	"github.com/musterhq/muster/internal/errs"
+	"github.com/musterhq/muster/internal/redistest"
 )
 
-// silence keeps go-redis from writing about servers that tests took away.
-type silence struct{}
-
-func (silence) Printf(context.Context, string, ...any) {}
-
 func TestMain(m *testing.M) {
-	redis.SetLogger(silence{})
-	goleak.VerifyTestMain(m,
+	code := redistest.Main(m)
+	if err := goleak.Find(
 		// fasthttp keeps one clock for the process, and a cleaner of each server
 		// that notices its end within ten seconds.
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
-	)
+	); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
-const testCampaign = "liguria-2024"
+// testCampaign is another one in each run: the Redis may be one that others use.
+var testCampaign = fmt.Sprint("liguria-", time.Now().UnixNano())
 
 // authFake answers for tokens of the form "subject" or "subject/account".
 type authFake struct {
@@ -241,50 +241,28 @@ func (s *server) publish(feed, id string) Position {
 	return at
 }
 
-// startRedis is an in-process Redis and a client of it.
-func startRedis(t *testing.T) (*miniredis.Miniredis, *redis.Client) {
+// openRedis is the Redis that this run is on, without what tests left there.
+func openRedis(t *testing.T) redis.UniversalClient {
 	t.Helper()
-	mr := miniredis.RunT(t)
-	return mr, dialRedis(t, mr.Addr())
+	return wiped(t, redistest.Open(t))
 }
 
-func dialRedis(t *testing.T, addr string) *redis.Client {
+// openAging is openRedis for tests in which keys must expire.
+func openAging(t *testing.T) redis.UniversalClient {
 	t.Helper()
-	rdb := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true, DialTimeout: time.Second, DialerRetries: 1})
-	t.Cleanup(func() { _ = rdb.Close() })
+	return wiped(t, redistest.OpenAging(t))
+}
+
+func wiped(t *testing.T, rdb redis.UniversalClient) redis.UniversalClient {
+	wipe(t, rdb)
+	t.Cleanup(func() { wipe(t, rdb) })
 	return rdb
 }
 
-// eachRedis runs a test on the in-process Redis, and on redis-server where the
-// machine has one.
-func eachRedis(t *testing.T, test func(t *testing.T, rdb *redis.Client)) {
-	t.Run("miniredis", func(t *testing.T) {
-		_, rdb := startRedis(t)
-		test(t, rdb)
-	})
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		return
-	}
-	t.Run("redis-server", func(t *testing.T) { test(t, dialRedis(t, startRealRedis(t, binary))) })
-}
-
-func startRealRedis(t *testing.T, binary string) string {
+// wipe makes Redis forget all feeds.
+func wipe(t *testing.T, rdb redis.UniversalClient) {
 	t.Helper()
-	socket := t.TempDir() + "/redis.sock"
-	server := exec.Command(binary, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no")
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
-	waitFor(t, "redis-server", func() bool {
-		conn, err := net.Dial("unix", socket)
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err == nil
-	})
-	return socket
+	redistest.Wipe(t, rdb, "live:{"+testCampaign+"/")
 }
 
 // waitFor waits until something holds.

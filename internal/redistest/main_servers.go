@@ -17,12 +17,16 @@ var address string
 // exit with.
 func Main(m *testing.M) int {
 	redis.SetLogger(silence{})
-	code := 0
-	for _, variable := range []string{"MUSTER_REDIS_URL", "MUSTER_REDIS_CLUSTER_URL"} {
-		if address = os.Getenv(variable); address == "" {
+	variables := []string{"MUSTER_REDIS_URL", "MUSTER_REDIS_CLUSTER_URL"}
+	for _, variable := range variables {
+		if os.Getenv(variable) == "" {
 			fmt.Fprintf(os.Stderr, "%s is not set: tests built with the tag servers need a Redis server and a Redis Cluster\n", variable)
 			return 1
 		}
+	}
+	code := 0
+	for _, variable := range variables {
+		address = os.Getenv(variable)
 		fmt.Fprintf(os.Stderr, "=== on the Redis of %s\n", variable)
 		code |= m.Run()
 	}
@@ -33,4 +37,10 @@ func Main(m *testing.M) int {
 func Open(t testing.TB) redis.UniversalClient {
 	t.Helper()
 	return Dial(t, address)
+}
+
+// OpenAging is Open: keys of a real server expire in time.
+func OpenAging(t testing.TB) redis.UniversalClient {
+	t.Helper()
+	return Open(t)
 }
