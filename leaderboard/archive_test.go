@@ -28,6 +28,7 @@ func (w *world) closed() {
 
 func TestAClosedSeasonIsReadFromTheArchive(t *testing.T) {
 	w := newWorldOn(t, redistest.Open(t), newSQLite(t))
+	t.Cleanup(func() { wipe(t, w.redis, w.id) })
 	for i := range 1203 {
 		p := w.record(act{account: fmt.Sprintf("a%04d", i), home: genova, points: int64(2000 - i/2)})
 		w.apply(p)

@@ -15,6 +15,8 @@ type Duels struct {
 	// hours, while the last season's board still takes late actions, nor in a
 	// campaign's first season, where pairs follow the members who join.
 	Final bool
+	// Stale: the boards are not known to be complete. There are no pairs where
+	// they would have to be made from such boards.
 	Stale bool
 	Pairs []Pair
 }
@@ -56,12 +58,16 @@ func (b *Boards) Duels(ctx context.Context, campaign, parent string, regions map
 	for id, name := range regions {
 		contenders[id] = &season.Contender{ID: id, Name: name}
 	}
-	first := !t.CreatedAt.Before(current.Start)
+	first, unknown := !t.CreatedAt.Before(current.Start), false
 	if first {
-		if err := b.addMembers(ctx, t, window{current.ID, current}, contenders); err != nil {
-			return Duels{}, err
-		}
-	} else if err := b.addRanks(ctx, campaign, Board{Regions, parent}, last.ID, contenders); err != nil {
+		err = b.addMembers(ctx, t, window{current.ID, current}, contenders)
+	} else {
+		unknown, err = b.addRanks(ctx, campaign, Board{Regions, parent}, last.ID, contenders)
+	}
+	if unknown || away(ctx, err) {
+		return Duels{Season: current.ID, Stale: true}, nil
+	}
+	if err != nil {
 		return Duels{}, err
 	}
 	rows, stale, err := b.rowsOf(ctx, campaign, Board{Regions, parent}, current.ID)
@@ -99,15 +105,16 @@ func (b *Boards) addMembers(ctx context.Context, t tenant, w window, contenders 
 	return nil
 }
 
-func (b *Boards) addRanks(ctx context.Context, campaign string, board Board, window string, contenders map[string]*season.Contender) error {
-	rows, _, err := b.rowsOf(ctx, campaign, board, window)
-	if err != nil {
-		return err
+// addRanks says too whether the ranks are not known.
+func (b *Boards) addRanks(ctx context.Context, campaign string, board Board, window string, contenders map[string]*season.Contender) (stale bool, err error) {
+	rows, stale, err := b.rowsOf(ctx, campaign, board, window)
+	if err != nil || stale {
+		return stale, err
 	}
 	for id, c := range contenders {
 		c.Rank = rows[id].Rank
 	}
-	return nil
+	return false, nil
 }
 
 // rowsOf reads a whole board of regions, page by page.

@@ -69,6 +69,7 @@ func newHistory(t testing.TB, client redis.UniversalClient, hook *faults, seed u
 	}
 	*hook = faults{h: h, quiet: true}
 	h.world = newWorldOn(t, client, newMemory())
+	t.Cleanup(func() { wipe(t, client, h.id) })
 	hook.quiet = false
 	if m.faults != nil {
 		m.faults(hook)

@@ -80,6 +80,7 @@ func TestLedgerOnTheStore(t *testing.T) {
 func TestBoardsOfTheRealLedger(t *testing.T) {
 	engine := newSQLite(t)
 	w := newWorldOn(t, redistest.Open(t), engine)
+	t.Cleanup(func() { wipe(t, w.redis, w.id) })
 	calendar := season.Calendar{Zone: time.UTC}
 	ledger := points.New(points.Config{Engine: engine, Clock: w.clock, Calendar: func(context.Context, string) (points.Calendar, error) { return calendar, nil }})
 	w.boards.ledger = NewLedger(engine)

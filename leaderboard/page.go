@@ -35,7 +35,7 @@ type Page struct {
 	Board  string
 	Window string // AllTime or a season's id
 	// Stale: the boards are not known to be complete. There may be rows, but
-	// none has a rank.
+	// none has a rank; there are none while Redis cannot be asked.
 	Stale bool
 	// Closed: the window's season is over for good; the page will not change.
 	Closed bool
@@ -82,6 +82,20 @@ func (b *Boards) Page(ctx context.Context, campaign string, r PageRequest) (Page
 	if closed {
 		return b.archivedPage(ctx, t, q)
 	}
+	page, err := b.currentPage(ctx, t, q, w)
+	if away(ctx, err) {
+		return Page{Board: q.board.String(), Window: w.id, Stale: true, Rows: []Row{}}, nil
+	}
+	return page, err
+}
+
+// away says whether all that failed is that Redis could not be asked.
+func away(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() == nil && errs.CodeOf(err) == unavailableCode
+}
+
+// currentPage reads a page from Redis.
+func (b *Boards) currentPage(ctx context.Context, t tenant, q pageQuery, w window) (Page, error) {
 	v, err := b.readCurrent(ctx, t, q)
 	if err != nil {
 		return Page{}, err

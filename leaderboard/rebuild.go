@@ -90,7 +90,7 @@ func (b *Boards) rebuild(ctx context.Context, t tenant, o RebuildOptions, hold f
 			return err
 		}
 	}
-	return errs.New(errs.Unavailable, "boards_unavailable", "The boards keep changing while they are rebuilt; try again in a moment.")
+	return errs.New(errs.Unavailable, unavailableCode, "The boards keep changing while they are rebuilt; try again in a moment.")
 }
 
 func (b *Boards) rebuildOnce(ctx context.Context, t tenant, o RebuildOptions, hold func(context.Context) error) error {

@@ -91,7 +91,7 @@ func (b *Boards) wake(campaign string) {
 type keeper struct {
 	b     *Boards
 	lease lease
-	// w is the W of the last round; none before the first, after a round
+	// w is where the last round left W; none before the first, after a round
 	// without the lease and after a failure.
 	w *Mark
 	// reapplied is how far postings have been applied a second time.
@@ -136,6 +136,9 @@ func (k *keeper) work(ctx context.Context) error {
 	if err := b.sweep(ctx, t, m.gen, k.lease.hold); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
+	if err := k.remember(ctx); err != nil {
+		return err
+	}
 	if now := b.clock.Now(); now.Sub(k.checkpointed).Abs() >= checkpointEvery {
 		if err := b.checkpointedBy(ctx, t, k.lease.hold); err != nil {
 			return fmt.Errorf("checkpoints: %w", err)
@@ -146,6 +149,20 @@ func (k *keeper) work(ctx context.Context) error {
 		return fmt.Errorf("archive: %w", err)
 	}
 	return b.retire(ctx, t)
+}
+
+// remember notes where W is after the sweep. A Redis that loses what came later
+// loses nothing that was applied again before; one that loses less is found by
+// its W, and all after W is applied again.
+func (k *keeper) remember(ctx context.Context) error {
+	m, err := k.b.readMeta(ctx, k.lease.campaign)
+	if err != nil {
+		return err
+	}
+	if w, ok := m.mark(m.gen); ok && k.w != nil && w.Compare(*k.w) > 0 {
+		k.w = &w
+	}
+	return nil
 }
 
 // standing makes sure that there are boards: it builds them, or ends a rebuild

@@ -181,11 +181,13 @@ func (b *Boards) tenant(ctx context.Context, id string) (tenant, error) {
 	return t, nil
 }
 
+const unavailableCode = "boards_unavailable"
+
 // unavailable marks a failure of Redis.
 func unavailable(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return errs.Wrap(err, errs.Unavailable, "boards_unavailable", "The boards cannot be reached just now; try again in a moment.").
+	return errs.Wrap(err, errs.Unavailable, unavailableCode, "The boards cannot be reached just now; try again in a moment.").
 		WithRetryAfter(time.Second)
 }

@@ -83,9 +83,12 @@ type world struct {
 // newWorld stands at noon of the Wednesday in the campaign's second season; its
 // boards are open and empty.
 func newWorld(t testing.TB) *world {
-	return newWorldOn(t, redistest.Open(t), newMemory())
+	w := newWorldOn(t, redistest.Open(t), newMemory())
+	t.Cleanup(func() { wipe(t, w.redis, w.id) })
+	return w
 }
 
+// newWorldOn leaves it to the caller to remove what the campaign has in Redis.
 func newWorldOn(t testing.TB, client redis.UniversalClient, engine store.Engine) *world {
 	w := &world{
 		t: t, ctx: context.Background(), id: fmt.Sprintf("c-%d-%d", time.Now().UnixNano(), campaignNumber.Add(1)),
@@ -94,7 +97,6 @@ func newWorldOn(t testing.TB, client redis.UniversalClient, engine store.Engine)
 	w.book = newBook(w.clock, time.UTC)
 	w.boards = w.node()
 	w.keeper = newKeeper(w.boards, w.id)
-	t.Cleanup(func() { wipe(t, client, w.id) })
 	w.round()
 	return w
 }

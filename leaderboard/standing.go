@@ -18,7 +18,8 @@ type StandingRequest struct {
 // Standing is where a person stands in the running season.
 type Standing struct {
 	Season string
-	// Stale: the boards are not known to be complete; no rank is given.
+	// Stale: the boards are not known to be complete, or Redis cannot be asked;
+	// no rank is given.
 	Stale bool
 	// Points are the person's, as the boards have them: in the season, and in
 	// all. The ledger is ahead of them by what is not applied yet.
@@ -99,23 +100,33 @@ func (b *Boards) stand(ctx context.Context, campaign string, queries []*standing
 	if err != nil {
 		return err
 	}
+	read, err := b.currentStandings(ctx, t, w, queries)
+	if !read && err == nil || away(ctx, err) {
+		for _, q := range queries {
+			q.found = Standing{Season: w.id, Stale: true}
+		}
+		return nil
+	}
+	return err
+}
+
+// currentStandings reads from the generation that is read at that instant; false
+// where there is none.
+func (b *Boards) currentStandings(ctx context.Context, t tenant, w window, queries []*standingQuery) (read bool, err error) {
 	known, err := b.known(ctx, t.ID)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for range 8 {
 		if known.gen == "" {
-			for _, q := range queries {
-				q.found = Standing{Season: w.id, Stale: true}
-			}
-			return nil
+			return false, nil
 		}
 		known, err = b.readStandings(ctx, t, known.gen, w, queries)
 		if !errors.Is(err, errOther) {
-			return err
+			return true, err
 		}
 	}
-	return unavailable(errors.New("leaderboard: the generations keep changing"))
+	return false, unavailable(errors.New("leaderboard: the generations keep changing"))
 }
 
 // unitsOf lists the boards on which a standing looks for a unit.

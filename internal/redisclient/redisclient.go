@@ -41,6 +41,9 @@ const (
 	// poolSize is connections a server: so many calls may wait for one that is
 	// slow before others queue.
 	poolSize = 64
+	// lookEvery is how often a Cluster is asked who has which slots, should
+	// nothing have given reason to.
+	lookEvery = 10 * time.Second
 	// patience is how long Open asks a server what it is.
 	patience = 5 * time.Second
 )
@@ -189,8 +192,11 @@ func newCluster(address string) (*redis.ClusterClient, error) {
 func clusterOf(o *redis.ClusterOptions) *redis.ClusterClient {
 	o.ContextTimeoutEnabled = true
 	settle(&o.DialTimeout, &o.ReadTimeout, &o.PoolTimeout, &o.PoolSize, &o.DialerRetries)
+	if o.ClusterStateReloadInterval == 0 {
+		o.ClusterStateReloadInterval = lookEvery
+	}
 	client := redis.NewClusterClient(o)
-	client.OnNewNode(func(node *redis.Client) { node.AddHook(once{}) })
+	client.OnNewNode(func(node *redis.Client) { node.AddHook(nodeHook{client}) })
 	return client
 }
 

@@ -11,7 +11,10 @@ import (
 )
 
 // address is of the Redis that this run is on.
-var address string
+var (
+	address   string
+	onCluster bool
+)
 
 // Main runs a package's tests on each of the real servers and gives the code to
 // exit with.
@@ -26,7 +29,7 @@ func Main(m *testing.M) int {
 	}
 	code := 0
 	for _, variable := range variables {
-		address = os.Getenv(variable)
+		address, onCluster = os.Getenv(variable), variable == "MUSTER_REDIS_CLUSTER_URL"
 		fmt.Fprintf(os.Stderr, "=== on the Redis of %s\n", variable)
 		code |= m.Run()
 	}
