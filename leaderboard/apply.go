@@ -23,7 +23,7 @@ var (
 
 // Bounds of Apply's queue, for each campaign: what waits while a call of the
 // script is under way goes into the next.
-var applyLimits = store.GroupLimits{Together: 256, Waiting: 4096, Within: 5 * time.Second}
+var applyLimits = store.GroupLimits{Together: 256, Waiting: 4096, Within: 30 * time.Second}
 
 // Apply brings postings to the boards: those whose n is not above what the
 // boards hold change nothing, so any order and any number of repeats give the

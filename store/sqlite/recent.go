@@ -22,8 +22,8 @@ const (
 // read that was under way at either moment is not kept. A nil recent remembers
 // nothing.
 type recent struct {
-	mu   sync.Mutex
-	docs *lru.Cache[string, store.Raw]
+	mu    sync.Mutex
+	docs  *lru.Cache[string, store.Raw]
 	marks [1024]mark // by a hash of the document's key
 	seed  maphash.Seed
 }
