@@ -15,6 +15,7 @@ var notHTTP = map[string]bool{
 	"time_zone_unknown": true, "root_not_settable": true, "root_fixed": true, "root_unknown": true, "depth_fixed": true,
 	"depth_unknown": true, "country_unknown": true, "import_conflict": true, "import_empty": true, "import_format": true,
 	"import_unreadable": true, "lifetime_invalid": true, "bad_event": true, "member_incomplete": true, "boards_stale": true,
+	"delay_invalid": true, "keys_rotating": true, "key_unknown": true, "key_signs": true,
 }
 
 // TestEveryCodeIsDocumented reads the codes from the source: clients decide by

@@ -71,11 +71,16 @@ type refreshInput struct {
 	}
 }
 
+type signOutInput struct {
+	Scope
+	Everywhere bool `query:"everywhere" doc:"Sign out on all devices, not on this one alone."`
+}
+
 type sessionAnswer struct {
 	AccessToken  string  `json:"access_token"`
 	TokenType    string  `json:"token_type" enum:"Bearer"`
 	ExpiresIn    int     `json:"expires_in" doc:"Seconds the access token holds."`
-	RefreshToken string  `json:"refresh_token" doc:"Opens the next session once; keep it where other apps cannot read it."`
+	RefreshToken string  `json:"refresh_token" doc:"Good for one refresh; keep it where other apps cannot read it."`
 	Person       *meView `json:"person"`
 }
 
@@ -84,8 +89,9 @@ func (a *API) enter() {
 		description: "Mails a code. The person exists once the code is entered with POST sessions. The answer is the same for known and unknown e-mails; a known e-mail's code opens the old account. 422 region_ambiguous lists choices where the postcode leads to several regions: repeat with region."}, a.signUp)
 	add(a, call{method: http.MethodPost, path: "/sessions/codes", id: "request-code", tag: "enter", summary: "Ask for a code to sign in again", status: http.StatusAccepted, allow: public, class: acts}, a.requestCode)
 	add(a, call{method: http.MethodPost, path: "/sessions", id: "sign-in", tag: "enter", summary: "Sign in with a mailed code", allow: public, class: acts}, a.signIn)
-	add(a, call{method: http.MethodPost, path: "/sessions/refresh", id: "refresh-session", tag: "enter", summary: "Exchange the refresh token for new tokens", allow: public, class: acts}, a.refresh)
-	add(a, call{method: http.MethodDelete, path: "/sessions", id: "sign-out", tag: "enter", summary: "Sign out on this device", status: http.StatusNoContent, allow: anyone, class: acts}, a.signOut)
+	add(a, call{method: http.MethodPost, path: "/sessions/refresh", id: "refresh-session", tag: "enter", summary: "Exchange the refresh token for new tokens", allow: public, class: acts,
+		description: "The refresh token is used up and another one takes its place: store that before anything else. After a lost answer send the same token again within a minute; the answer is the same refresh token. A used token that comes otherwise ends the session."}, a.refresh)
+	add(a, call{method: http.MethodDelete, path: "/sessions", id: "sign-out", tag: "enter", summary: "Sign out on this device, or on all", status: http.StatusNoContent, allow: anyone, class: acts}, a.signOut)
 }
 
 func (a *API) signUp(ctx context.Context, in *signUpInput) (*body[signUpAnswer], error) {
@@ -157,8 +163,19 @@ func (a *API) session(ctx context.Context, tokens people.Tokens, person *people.
 	}}, nil
 }
 
-func (a *API) signOut(ctx context.Context, in *Scope) (*empty, error) {
-	return nil, a.parts.People.SignOut(ctx, in.Campaign, callerOf(ctx))
+func (a *API) signOut(ctx context.Context, in *signOutInput) (*empty, error) {
+	caller := callerOf(ctx)
+	var err error
+	if in.Everywhere {
+		err = a.parts.People.EndSessions(ctx, in.Campaign, caller.Person)
+	} else {
+		err = a.parts.People.SignOut(ctx, in.Campaign, caller)
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.recheck(ctx, in.Campaign, caller.Person)
+	return nil, nil
 }
 
 // meView is a person as they see themselves.

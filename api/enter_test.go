@@ -110,8 +110,8 @@ func TestAHallSignsUp(t *testing.T) {
 	phones.Wait()
 }
 
-// TestRefreshTokensAreGoodOnce: a refresh opens the next session; the old
-// token is refused, and signing out ends the session.
+// TestRefreshTokensAreGoodOnce: a refresh gives a successor, the same one to who
+// asks again; a token whose successor was used ends the session with all tokens.
 func TestRefreshTokensAreGoodOnce(t *testing.T) {
 	h := start(t)
 	signUp := h.want(http.StatusCreated, call{method: "POST", path: "@/sign-ups", body: map[string]any{"email": "ann@example.org", "postcode": "16121"}})
@@ -121,13 +121,38 @@ func TestRefreshTokensAreGoodOnce(t *testing.T) {
 		return call{method: "POST", path: "@/sessions/refresh", body: map[string]any{"refresh_token": token}}
 	}
 	next := h.want(http.StatusOK, refresh(session["refresh_token"]))
-	if got := h.do(refresh(session["refresh_token"])); got.status != http.StatusUnauthorized {
-		t.Errorf("the old refresh token: %d %s", got.status, got.raw)
+	again := h.want(http.StatusOK, refresh(session["refresh_token"]))
+	if again["refresh_token"] != next["refresh_token"] || next["refresh_token"] == session["refresh_token"] {
+		t.Error("the same refresh token gave two successors")
 	}
-	h.want(http.StatusNoContent, call{method: "DELETE", path: "@/sessions", token: next["access_token"].(string)})
-	if got := h.do(refresh(next["refresh_token"])); got.status != http.StatusUnauthorized {
-		t.Errorf("a refresh after signing out: %d %s", got.status, got.raw)
+	h.want(http.StatusOK, call{method: "GET", path: "@/me", token: again["access_token"].(string)})
+	last := h.want(http.StatusOK, refresh(next["refresh_token"]))
+	h.refused(http.StatusUnauthorized, "refresh_refused", refresh(session["refresh_token"]))
+	h.refused(http.StatusUnauthorized, "refresh_refused", refresh(last["refresh_token"]))
+	for _, tokens := range []map[string]any{session, next, again, last} {
+		h.refused(http.StatusUnauthorized, "session_ended", call{method: "GET", path: "@/me", token: tokens["access_token"].(string)})
 	}
+}
+
+// TestSigningOut ends this device's tokens at once, and the others' only where
+// that is asked for.
+func TestSigningOut(t *testing.T) {
+	h := start(t)
+	me := func(token string) call { return call{method: "GET", path: "@/me", token: token} }
+	phone, _ := h.volunteer("ann@example.org")
+	laptop, _ := h.volunteer("ann@example.org")
+	tablet, _ := h.volunteer("ann@example.org")
+	stranger, _ := h.volunteer("bob@example.org")
+	h.want(http.StatusNoContent, call{method: "DELETE", path: "@/sessions", token: phone})
+	h.refused(http.StatusUnauthorized, "session_ended", me(phone))
+	h.refused(http.StatusUnauthorized, "session_ended", call{method: "DELETE", path: "@/sessions", token: phone})
+	h.want(http.StatusOK, me(laptop))
+	h.want(http.StatusNoContent, call{method: "DELETE", path: "@/sessions?everywhere=true", token: laptop})
+	h.refused(http.StatusUnauthorized, "session_ended", me(laptop))
+	h.refused(http.StatusUnauthorized, "session_ended", me(tablet))
+	h.want(http.StatusOK, me(stranger))
+	again, _ := h.volunteer("ann@example.org")
+	h.want(http.StatusOK, me(again))
 }
 
 // TestTheInboxIsForThisMachine: a request that came by a proxy or under another

@@ -20,8 +20,9 @@ func (a *API) touch(ctx context.Context, campaignID, account string) {
 	}
 }
 
-// recheck makes live connections of a person ask again what they may see, at
-// once; the token's end is the backstop.
+// recheck makes live connections of a person ask again what they may see, on
+// every node at once. Without Redis each node learns of it by itself within two
+// seconds (people.Service.Watch).
 func (a *API) recheck(ctx context.Context, campaignID, person string) {
 	if err := a.parts.Feeds.Recheck(ctx, campaignID, person); err != nil {
 		a.parts.Log.Warn("live connections were not asked again", "campaign", campaignID, "person", person, "error", err)

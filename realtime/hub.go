@@ -56,7 +56,7 @@ func New(opts Options) (*Hub, error) {
 		h.origins[originKey(origin)] = true
 	}
 	h.rechecks = newRecheckQueue()
-	h.waker = newWaker(opts.Feeds.rdb, h.dirty, h.rechecks, h.recheckEverybody)
+	h.waker = newWaker(opts.Feeds.rdb, h.dirty, h.rechecks, h.RecheckEverybodyHere)
 	h.streams = newStreams(h.waker, h.dirty)
 	h.catchUps = make(chan struct{}, h.limits.catchUps)
 	h.ctx, h.cancel = context.WithCancel(context.Background())

@@ -71,8 +71,16 @@ func (h *Hub) Recheck(ctx context.Context, campaign, subject string) error {
 	return h.feeds.Recheck(ctx, campaign, subject)
 }
 
-// recheckEverybody is for when notices may have been lost.
-func (h *Hub) recheckEverybody() {
+// RecheckHere asks again about a person's connections to this node alone. It
+// never blocks, so it may be called for what this node has learned by itself,
+// without Redis.
+func (h *Hub) RecheckHere(campaign, subject string) {
+	h.rechecks.push(subjectKey{campaign, subject})
+}
+
+// RecheckEverybodyHere asks again about all connections to this node: for when
+// notices may have been lost, or tokens became bad by the key that signed them.
+func (h *Hub) RecheckEverybodyHere() {
 	for _, key := range h.conns.subjectsNow() {
 		h.rechecks.push(key)
 	}

@@ -114,6 +114,35 @@ func TestARightThatCannotBeShownIsNone(t *testing.T) {
 	}
 }
 
+// TestANodeRechecksByItselfWithoutRedis: what a node has learned otherwise it asks
+// about at once, of one person or of everybody, and of nobody else.
+func TestANodeRechecksByItselfWithoutRedis(t *testing.T) {
+	mr, rdb := startRedis(t)
+	s := startServer(t, rdb)
+	var erased atomic.Bool
+	s.auth.AuthenticateFn = func(_ context.Context, _, token string) (Session, error) {
+		if erased.Load() {
+			return Session{}, errs.New(errs.Unauthentic, "token_unknown", "Sign in.")
+		}
+		return testSession(token), nil
+	}
+	ann, bob, eve := s.connect("ann"), s.connect("bob"), s.connect("eve")
+	// What the new link to Redis gave reason to ask is done: its end leaves nothing.
+	mr.Close()
+	before := s.hub.counters.rechecks.Load()
+	s.hub.RecheckHere(testCampaign, "ann")
+	waitFor(t, "ann to be asked", func() bool { return s.hub.counters.rechecks.Load() > before })
+	ann.ask("ping", "{}")
+	erased.Store(true)
+	s.hub.RecheckHere("another-campaign", "ann")
+	s.hub.RecheckHere(testCampaign, "ann")
+	ann.expectClose(CloseBadToken)
+	bob.ask("ping", "{}")
+	s.hub.RecheckEverybodyHere()
+	bob.expectClose(CloseBadToken)
+	eve.expectClose(CloseBadToken)
+}
+
 // TestMissedRechecksAreMadeGood: a notice that was sent while the link to Redis
 // was down is made good when it is up again.
 func TestMissedRechecksAreMadeGood(t *testing.T) {

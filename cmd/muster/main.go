@@ -52,6 +52,7 @@ type cli struct {
 	Rebuild  rebuildCmd  `cmd:"" help:"Make projections anew from the ledger."`
 	Token    tokenCmd    `cmd:"" help:"Make a token for a wall screen, a load test or support."`
 	Bench    benchCmd    `cmd:"" help:"Measure this machine and this build, beside the limits of its parts."`
+	Keys     keysCmd     `cmd:"" help:"List and change the keys that sign tokens."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

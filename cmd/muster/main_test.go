@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -85,6 +86,11 @@ func TestWrongUseExits2(t *testing.T) {
 		{"--data", []string{"verify", "boards", "--data", data + "-missing"}},
 		{"journal", []string{"verify", "boards", "--data", t.TempDir(), "--journal", data + "-missing"}},
 		{"--data", []string{"token", "--campaign", "c1", "--expires", "1h", "--data", data + "-missing"}},
+		{"--data", []string{"keys", "list", "--data", data + "-missing"}},
+		{"--data", []string{"keys", "rotate", "--data", data + "-missing"}},
+		{"--data", []string{"keys", "retire", "k1", "--data", data + "-missing"}},
+		{"15s", []string{"keys", "rotate", "--after", "14s", "--data", withKeys(t)}},
+		{"keys list", []string{"keys", "retire", "k1", "--data", withKeys(t)}},
 		{"no such file", []string{"import", "postcodes", data + "-missing", "--campaign", "c1"}},
 	}
 	for _, c := range cases {
@@ -98,9 +104,117 @@ func TestWrongUseExits2(t *testing.T) {
 	}
 }
 
+// withKeys is a data folder that has keys.
+func withKeys(t *testing.T) string {
+	t.Helper()
+	data := filepath.Join(t.TempDir(), "data")
+	if exit, _, errs := muster(t, "campaign", "create", "c1", "--name", "C", "--admin-email", "a@example.org", "--data", data); exit != exitOK {
+		t.Fatalf("campaign create: exit %d: %s", exit, errs)
+	}
+	return data
+}
+
+// TestNothingOpensWithTheAuthEmulator: where Firebase's emulator variable is set,
+// every command that opens the data says so and exits 2, with nothing done.
+func TestNothingOpensWithTheAuthEmulator(t *testing.T) {
+	used, data := withKeys(t), filepath.Join(t.TempDir(), "data")
+	t.Setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:9099")
+	first := []string{"--campaign", "c1", "--name", "C", "--admin-email", "a@example.org", "--listen", "127.0.0.1:0"}
+	for _, args := range [][]string{
+		append([]string{"serve", "--data", data}, first...),
+		{"serve", "--data", used, "--listen", "127.0.0.1:0"},
+		{"demo", "--listen", "127.0.0.1:0", "--data", data},
+		{"campaign", "create", "c2", "--name", "C", "--admin-email", "a@example.org", "--data", data},
+		{"campaign", "list", "--data", used},
+		{"verify", "boards", "--data", used},
+		{"rebuild", "boards", "--campaign", "c1", "--data", used},
+		{"import", "postcodes", "main.go", "--campaign", "c1", "--data", used},
+	} {
+		exit, out, errs := muster(t, args...)
+		if exit != exitUsage || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, "FIREBASE_AUTH_EMULATOR_HOST") {
+			t.Errorf("%v: exit %d, stdout %q, stderr %q", args, exit, out, errs)
+		}
+	}
+	if _, err := os.Stat(data); !os.IsNotExist(err) {
+		t.Errorf("a data folder was made: %v", err)
+	}
+	t.Setenv("FIREBASE_AUTH_EMULATOR_HOST", "") // as the SDK, which takes that for not set
+	if exit, _, errs := muster(t, "campaign", "list", "--data", used); exit != exitOK {
+		t.Errorf("unset: exit %d: %s", exit, errs)
+	}
+}
+
+// TestKeysAreListedRotatedAndRetired on a folder that nobody serves; no output
+// and no other reader's file holds a secret.
+func TestKeysAreListedRotatedAndRetired(t *testing.T) {
+	data := withKeys(t)
+	file := filepath.Join(data, "keys.json")
+	said := ""
+	keys := func(args ...string) [][]string {
+		t.Helper()
+		exit, out, errs := muster(t, append(append([]string{"keys"}, args...), "--data", data)...)
+		if exit != exitOK || errs != "" {
+			t.Fatalf("keys %v: exit %d: %s", args, exit, errs)
+		}
+		said += out
+		var lines [][]string
+		for line := range strings.Lines(out) {
+			lines = append(lines, strings.Split(strings.TrimSpace(line), "\t"))
+		}
+		return lines
+	}
+	first := keys("list")
+	if len(first) != 1 || first[0][1] != "signs" || first[0][2] != "the first run" {
+		t.Fatalf("listed %v", first)
+	}
+	rotated := keys("rotate", "--after", "1h")
+	if len(rotated) != 2 || !slices.Equal(rotated[0], first[0]) || rotated[1][1] != "next" {
+		t.Fatalf("rotated %v", rotated)
+	}
+	if signs, err := time.Parse(time.RFC3339, rotated[1][2]); err != nil || time.Until(signs) > time.Hour || time.Until(signs) < 50*time.Minute {
+		t.Errorf("the next key signs from %s", rotated[1][2])
+	}
+	if listed := keys("list"); !slices.EqualFunc(listed, rotated, slices.Equal) {
+		t.Errorf("listed %v after %v", listed, rotated)
+	}
+	if exit, _, errs := muster(t, "keys", "rotate", "--data", data); exit != exitUsage || !strings.Contains(errs, rotated[1][0]) {
+		t.Errorf("rotated twice: exit %d: %s", exit, errs)
+	}
+	if exit, _, errs := muster(t, "keys", "retire", first[0][0], "--data", data); exit != exitUsage || !strings.Contains(errs, "signs now") {
+		t.Errorf("retired what signs: exit %d: %s", exit, errs)
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("the file is %v, %v", info.Mode(), err)
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var secrets struct {
+		Signing []struct{ Seed string }
+		Code    string
+	}
+	if err := json.Unmarshal(raw, &secrets); err != nil || len(secrets.Signing) != 2 || secrets.Code == "" {
+		t.Fatalf("the file holds %d keys, %v", len(secrets.Signing), err)
+	}
+	if retired := keys("retire", rotated[1][0]); len(retired) != 1 || !slices.Equal(retired[0], first[0]) {
+		t.Errorf("retired %v", retired)
+	}
+	for _, secret := range []string{secrets.Signing[0].Seed, secrets.Signing[1].Seed, secrets.Code} {
+		if strings.Contains(said, secret) {
+			t.Error("a secret was printed")
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(data, "keys.json*"))
+	if err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
 // TestHelpIsComplete: every command explains itself, every flag has a help.
 func TestHelpIsComplete(t *testing.T) {
-	for _, command := range []string{"", "serve", "demo", "campaign create", "campaign list", "import postcodes", "verify boards", "rebuild boards", "token"} {
+	for _, command := range []string{"", "serve", "demo", "campaign create", "campaign list", "import postcodes", "verify boards", "rebuild boards", "token", "keys list", "keys rotate", "keys retire"} {
 		exit, out, _ := muster(t, append(strings.Fields(command), "--help")...)
 		if exit != exitOK || !strings.Contains(out, "Usage: muster") {
 			t.Errorf("muster %s --help: exit %d: %s", command, exit, out)
@@ -185,6 +299,11 @@ func TestServeServesAndDrains(t *testing.T) {
 		}
 		if exit, out, errs := muster(t, "token", "--campaign", "c1", "--expires", "1h", "--data", data); exit != exitOK || strings.Count(out, ".") != 2 {
 			t.Errorf("token while serving: exit %d: %s%s", exit, out, errs)
+		}
+		if flags != nil {
+			if exit, out, errs := muster(t, "keys", "rotate", "--data", data); exit != exitOK || strings.Count(out, "\n") != 2 {
+				t.Errorf("keys rotate while serving: exit %d: %s%s", exit, out, errs)
+			}
 		}
 		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
 			t.Fatal(err)

@@ -16,8 +16,12 @@ type storage struct {
 	MongoURL string `name:"mongo-url" help:"Not built yet: MongoDB as the store. Setting it is refused." env:"MUSTER_MONGO_URL" placeholder:"URL" hidden:""`
 }
 
-// check refuses addresses that name nothing, before anything is opened.
+// check refuses addresses that name nothing, and an environment not to be served
+// in, before anything is opened.
 func (s storage) check() error {
+	if err := app.CheckEnvironment(); err != nil {
+		return usageError{err}
+	}
 	if s.MongoURL != "" {
 		return usagef("MUSTER_MONGO_URL is set, but this build keeps its documents in SQLite only; unset it")
 	}

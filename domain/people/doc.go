@@ -21,8 +21,21 @@
 // hashes. An access token is a signed statement of 15 minutes that names
 // campaign, person and account and holds no roles: those are read from the
 // person's document, at most one second old, and at once where the change was
-// made on the same node. Signing out ends the refresh token; the access token
-// runs out by itself.
+// made on the same node.
+//
+// # How a session goes on, and how it ends
+//
+// A session is the family of the tokens that one sign-in led to. Each use of the
+// refresh token replaces it by a successor that is derived from it: so a client
+// that lost the answer repeats its call within a minute and gets the same
+// successor, and calls that race, on any nodes, end in the same one. A token that
+// was used otherwise than so is in two hands, and the session ends for both. So
+// it does by signing out. An ended session's document stays for as long as an
+// access token of it could be good, indexed by when it ended: every node reads
+// once a second what is new there (Watch), refuses those access tokens, and has
+// the person's live connections asked again; likewise where roles changed. A
+// node that could not look for five seconds reads the session at each call
+// instead. Neither needs Redis.
 //
 // # One person an e-mail
 //

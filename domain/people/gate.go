@@ -166,5 +166,5 @@ func (g *Gate) Code(ctx context.Context, campaignID, requestID string) (mail Cod
 			return CodeMail{}, false, err
 		}
 	}
-	return CodeMail{To: Cleared{&to}, Request: r.ID, Attempt: r.Attempt, Code: showCode(g.s.keys.code(r))}, true, nil
+	return CodeMail{To: Cleared{&to}, Request: r.ID, Attempt: r.Attempt, Code: showCode(g.s.keys.Load().code(r))}, true, nil
 }

@@ -2,6 +2,8 @@ package people_test
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -69,6 +71,34 @@ func (h *house) loggingNode(log *slog.Logger) *people.Service {
 	return people.New(h.engine, people.Options{
 		Keys: h.keys, Limiter: limits.New(client), Campaigns: campaigns{}, Clock: h.clock, Log: log,
 	})
+}
+
+// signing is the key that signs now, which the room shows to nobody: it is read
+// from the document that the keys are kept in.
+func (h *house) signing() (id string, key ed25519.PrivateKey) {
+	h.t.Helper()
+	raw, err := h.keys.Encode()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var document struct {
+		Signing []struct {
+			ID   string
+			Seed []byte
+		}
+	}
+	if err := json.Unmarshal(raw, &document); err != nil {
+		h.t.Fatal(err)
+	}
+	for _, info := range h.keys.List(h.clock.Now()) {
+		for _, stored := range document.Signing {
+			if info.State == people.KeySigns && stored.ID == info.ID {
+				return info.ID, ed25519.NewKeyFromSeed(stored.Seed)
+			}
+		}
+	}
+	h.t.Fatal("no key signs")
+	return "", nil
 }
 
 func (h *house) advance(d time.Duration) {

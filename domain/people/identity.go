@@ -38,9 +38,20 @@ func (i Identity) CoversRegion(role campaign.Role, region string) bool {
 }
 
 // Authenticate gives the identity behind an access or service token. Roles are
-// those of the person's document, at most a second old. Errors: Unauthentic
-// token_invalid, token_expired, person_gone; Unavailable.
+// those of the person's document, at most a second old; that a session ended is
+// known within two seconds. Errors: Unauthentic token_invalid, token_expired,
+// session_ended, person_gone; Unavailable.
 func (s *Service) Authenticate(ctx context.Context, token string) (Identity, error) {
+	return s.authenticate(ctx, token, false)
+}
+
+// AuthenticateAnew is Authenticate for who will believe the answer for a while
+// (a live connection): it reads session and roles past everything remembered.
+func (s *Service) AuthenticateAnew(ctx context.Context, token string) (Identity, error) {
+	return s.authenticate(ctx, token, true)
+}
+
+func (s *Service) authenticate(ctx context.Context, token string, anew bool) (Identity, error) {
 	c, err := s.verify(token)
 	if err != nil {
 		return Identity{}, err
@@ -50,7 +61,10 @@ func (s *Service) Authenticate(ctx context.Context, token string) (Identity, err
 			Campaign: c.Campaign, Grants: []campaign.Grant{{Role: c.Role, Region: c.Region}}, Token: c.ID, Expires: c.ExpiresAt.UTC(),
 		}, nil
 	}
-	st, err := s.standing(ctx, c.Campaign, c.Person)
+	if err := s.checkSession(ctx, c.Campaign, c.Session, anew); err != nil {
+		return Identity{}, err
+	}
+	st, err := s.standing(ctx, c.Campaign, c.Person, anew)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -63,9 +77,9 @@ func (s *Service) Authenticate(ctx context.Context, token string) (Identity, err
 	}, nil
 }
 
-func (s *Service) standing(ctx context.Context, campaignID, person string) (standing, error) {
+func (s *Service) standing(ctx context.Context, campaignID, person string, anew bool) (standing, error) {
 	now := s.clock.Now()
-	if st, ok := s.standings.get(campaignID, person, now); ok {
+	if st, ok := s.standings.get(campaignID, person, now); ok && !anew {
 		return st, nil
 	}
 	p, err := s.people.Get(ctx, campaignID, person)

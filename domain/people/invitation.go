@@ -82,7 +82,7 @@ func (s *Service) Invite(ctx context.Context, campaignID string, by Identity, in
 	if key == "" {
 		key = store.NewID()
 	}
-	code = base64.RawURLEncoding.EncodeToString(s.keys.derive("invitation", campaignID, by.Person, key))
+	code = base64.RawURLEncoding.EncodeToString(s.keys.Load().derive("invitation", campaignID, by.Person, key))
 	wanted := &invitation{
 		Meta: store.Meta{ID: invitationID(code)}, By: by.Person, Grants: grants, Uses: in.Uses,
 		CreatedAt: now, ExpiresAt: in.Expires, PurgeAt: in.Expires.Add(invitationKept),

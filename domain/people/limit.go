@@ -37,7 +37,7 @@ func perAddress() rate { return rate{what: "wrong/address", times: 100, per: 15 
 // limitKey names what is counted, and for whom only to who holds the server's
 // key: an e-mail or an address never leaves this process through a limit.
 func (s *Service) limitKey(r rate, campaign, who string) string {
-	return r.what + "/" + hex.EncodeToString(s.keys.derive("limit", campaign, r.what, who)[:16])
+	return r.what + "/" + hex.EncodeToString(s.keys.Load().derive("limit", campaign, r.what, who)[:16])
 }
 
 // allowCode takes a code from the device's allowance and from the e-mail's. The

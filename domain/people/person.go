@@ -3,6 +3,7 @@ package people
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/musterhq/muster/domain/campaign"
@@ -39,6 +40,9 @@ type Person struct {
 	Within  []string `bson:"within,omitempty"` // the region and all above it, root first
 
 	Grants []campaign.Grant `bson:"grants"`
+	// RolesAt is when Grants last changed; absent: never. By it other nodes
+	// learn of the change.
+	RolesAt *time.Time `bson:"roles_at,omitempty"`
 	// Leaving marks an admin whose role is being taken away; see PutRoles.
 	Leaving []string `bson:"leaving,omitempty"`
 	// Consents is the record of every grant and withdrawal, oldest first. It
@@ -72,6 +76,7 @@ var personSchema = store.Schema{
 		{Name: "within", Equal: []string{"within"}, Each: "within"},
 		{Name: "role", Equal: []string{"grants.role"}, Each: "grants.role"},
 		{Name: "created", Order: "created_at"},
+		{Name: "roles", Order: "roles_at", Across: true},
 		store.EffectsIndex,
 	},
 }
@@ -132,9 +137,19 @@ func (s *Service) Person(ctx context.Context, campaignID, id string) (*Person, e
 }
 
 // update changes the person's document and makes the change felt on this node
-// at once.
+// at once. A change of roles is stamped, for the other nodes.
 func (s *Service) update(ctx context.Context, campaignID, id string, decide func(*Person) error) (*Person, error) {
-	p, err := s.people.Update(ctx, campaignID, id, decide)
+	var stamped bool
+	p, err := s.people.Update(ctx, campaignID, id, func(p *Person) error {
+		before := slices.Clone(p.Grants)
+		if err := decide(p); err != nil {
+			return err
+		}
+		if stamped = !slices.Equal(before, p.Grants); stamped {
+			p.stampRoles(s.clock.Now())
+		}
+		return nil
+	})
 	if absent(err) {
 		return nil, errs.New(errs.NotFound, "person_unknown", "There is no such person in this campaign.")
 	}
@@ -143,7 +158,18 @@ func (s *Service) update(ctx context.Context, campaignID, id string, decide func
 	}
 	s.standings.put(p, s.clock.Now())
 	s.shown.drop(campaignID, p.Account)
+	if stamped {
+		s.ended.learnRoles(p)
+	}
 	return p, nil
+}
+
+// stampRoles notes when the roles changed, each change later than the last.
+func (p *Person) stampRoles(now time.Time) {
+	if p.RolesAt != nil && !now.After(*p.RolesAt) {
+		now = p.RolesAt.Add(time.Millisecond)
+	}
+	p.RolesAt = &now
 }
 
 // join asks the ledger to take the person in, once they have a team.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/musterhq/muster/domain/campaign"
@@ -30,7 +31,7 @@ type Options struct {
 // Service is the room. It is safe for concurrent use, by any number of nodes on
 // one store and one Limiter.
 type Service struct {
-	keys      Keys
+	keys      atomic.Pointer[Keys]
 	limiter   Limiter
 	campaigns Campaigns
 	clock     clock.Clock
@@ -45,6 +46,7 @@ type Service struct {
 
 	standings *standings
 	shown     *shownNames
+	ended     *ended
 }
 
 // Schemas declares the room's collections, for Engine.Migrate.
@@ -58,8 +60,8 @@ func New(engine store.Engine, o Options) *Service {
 	if err := o.Keys.check(); err != nil {
 		panic(err)
 	}
-	return &Service{
-		keys: o.Keys, limiter: o.Limiter, campaigns: o.Campaigns, clock: o.Clock, log: o.Log,
+	s := &Service{
+		limiter: o.Limiter, campaigns: o.Campaigns, clock: o.Clock, log: o.Log,
 		people:       store.NewCollection[Person](engine, personSchema),
 		requests:     store.NewCollection[request](engine, requestSchema),
 		sessions:     store.NewCollection[session](engine, sessionSchema),
@@ -68,7 +70,21 @@ func New(engine store.Engine, o Options) *Service {
 		phones:       store.NewCollection[phones](engine, phonesSchema),
 		standings:    newStandings(),
 		shown:        newShownNames(),
+		ended:        newEnded(),
 	}
+	s.keys.Store(&o.Keys)
+	return s
+}
+
+// UseKeys puts other keys in the place of those in use, at once for every call
+// that begins, and says whether a key is gone by whose tokens somebody may still
+// be connected. It refuses keys that are incomplete and then keeps those it has.
+func (s *Service) UseKeys(keys Keys) (dropped bool, err error) {
+	if err := keys.check(); err != nil {
+		return false, err
+	}
+	old := s.keys.Swap(&keys)
+	return keys.lacks(*old), nil
 }
 
 // What the room asks to be done after its writes, as Effect.Kind. The worker

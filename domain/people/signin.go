@@ -80,7 +80,7 @@ func (s *Service) try(ctx context.Context, campaignID, id, typed string) (*reque
 			return expired
 		case r.Tries >= CodeTries:
 			return errs.New(errs.Gone, "code_spent", "Too many wrong codes. Ask for a new one.")
-		case sameCode(typed, s.keys.code(r)):
+		case sameCode(typed, s.keys.Load().code(r)):
 			right = r
 			return errRight // nothing to write
 		}

@@ -167,7 +167,7 @@ func (s *Service) print(in any) string {
 	if err != nil {
 		panic(err) // plain structs of strings and numbers: cannot happen
 	}
-	return hex.EncodeToString(s.keys.derive("print", string(body))[:16])
+	return hex.EncodeToString(s.keys.Load().derive("print", string(body))[:16])
 }
 
 type asked struct{ device, print string }

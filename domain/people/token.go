@@ -45,8 +45,9 @@ func (s *Service) sign(c claims, typ string, life time.Duration) (string, error)
 		IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(life)),
 	}
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, c)
-	token.Header["kid"], token.Header["typ"] = s.keys.KeyID, typ
-	signed, err := token.SignedString(s.keys.Signing)
+	key := s.keys.Load().signer(now)
+	token.Header["kid"], token.Header["typ"] = key.id, typ
+	signed, err := token.SignedString(key.private)
 	if err != nil {
 		return "", errs.Wrap(err, errs.Internal, "internal", "Something went wrong on our side.")
 	}
@@ -62,6 +63,7 @@ func (s *Service) verify(token string) (*claims, error) {
 		return nil, invalid
 	}
 	var c claims
+	keys := s.keys.Load()
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
 		jwt.WithIssuer(issuer), jwt.WithAudience(audience),
@@ -70,7 +72,7 @@ func (s *Service) verify(token string) (*claims, error) {
 	)
 	parsed, err := parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
 		id, _ := t.Header["kid"].(string)
-		if key, ok := s.keys.public(id); ok && id != "" {
+		if key, ok := keys.public(id); ok && id != "" {
 			return key, nil
 		}
 		return nil, errors.New("people: a token names a key that is not ours")
@@ -91,9 +93,10 @@ func (s *Service) verify(token string) (*claims, error) {
 
 // ServiceToken makes a token that carries a role, and its region, for no
 // person: for a wall screen (display), for load tests and support. It works
-// until it runs out, at most MaxServiceLife from now, or until the signing key
-// is changed. Who may have one is decided by who may read the server's keys.
-// Errors: Invalid role_invalid, lifetime_invalid.
+// until it runs out, at most MaxServiceLife from now, or until the key that
+// signed it is dropped: by the second rotation from now, or retired. Who may have
+// one is decided by who may read the server's keys. Errors: Invalid role_invalid,
+// lifetime_invalid.
 func (s *Service) ServiceToken(campaignID string, role campaign.Role, region string, life time.Duration) (string, error) {
 	grant := campaign.Grant{Role: role, Region: region}
 	if !campaign.ValidID(campaignID) || role == campaign.Supporter || role == campaign.Volunteer || !validGrant(grant, "") {

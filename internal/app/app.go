@@ -75,8 +75,12 @@ type (
 )
 
 // Open opens the data folder and wires the rooms. It answers ErrInUse when
-// another process has the folder. What it opened before it failed is closed.
+// another process has the folder, ErrEmulator in an environment that is not to be
+// served in. What it opened before it failed is closed.
 func Open(ctx context.Context, options Options) (*App, error) {
+	if err := CheckEnvironment(); err != nil {
+		return nil, err
+	}
 	a := &App{options: options, clock: options.Clock, log: options.Log}
 	if a.clock == nil {
 		a.clock = clock.System{}

@@ -46,6 +46,8 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, options ServeOpt
 	a.effects.add("briefings", briefings)
 	a.onRun("briefings", func(ctx context.Context) error { return briefings.Run(ctx, a.log) })
 	a.onRun("push", worker.Run)
+	a.onRun("sessions", func(ctx context.Context) error { return a.People.Watch(ctx, hub.RecheckHere) })
+	a.onRun("keys", func(ctx context.Context) error { return a.followKeys(ctx, hub.RecheckEverybodyHere) })
 	parts := api.Parts{
 		Campaigns: a.Campaigns, People: a.People, Points: a.Points, Tasks: a.Tasks, Boards: a.Boards, Briefings: briefings,
 		Live: hub, Feeds: a.feeds,

@@ -1,0 +1,11 @@
+//go:build !unix
+
+package app
+
+import "os"
+
+// keepOwner has nothing to do where files inherit their rights from the folder.
+func keepOwner(string, *os.File) error { return nil }
+
+// syncFolder has nothing to do where a rename is written through.
+func syncFolder(string) error { return nil }
