@@ -296,6 +296,9 @@ func TestAnEndedSessionIsKeptUntilItsTokensRanOut(t *testing.T) {
 		}
 		h.advance(time.Minute)
 	}
+	if n := h.expireFrom(by.Expires.Add(10 * time.Second)); n != 1 {
+		t.Fatalf("%d ended sessions are kept for as long as a token could be good on a node whose clock is slow", n)
+	}
 	late := h.watch(h.node())
 	soon(t, "a node that starts late is told", func() bool { return late.times(by.Person) == 1 })
 }

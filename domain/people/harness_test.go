@@ -301,6 +301,21 @@ func (h *house) remove(collection, id string) {
 	h.t.Fatalf("no collection %s", collection)
 }
 
+// expireFrom counts the sessions that the store keeps until t or longer.
+func (h *house) expireFrom(t time.Time) int {
+	h.t.Helper()
+	for _, s := range people.Schemas {
+		if s.Name == "sessions" {
+			n, err := h.engine.Engine.Count(context.Background(), &s, liguria, store.Query{Index: "expires", From: t}, 1000)
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			return n
+		}
+	}
+	panic("no collection sessions")
+}
+
 func (h *house) stored(collection string) int {
 	h.t.Helper()
 	// Every collection that tests count is counted through its own index.

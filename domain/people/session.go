@@ -80,15 +80,15 @@ const (
 	reused               // one that was used and cannot be a repetition: two hold the session
 )
 
-// judge says what t is to the session at now; next is the hash of its successor.
-func (f *session) judge(t refreshToken, next []byte, now time.Time) use {
+// judge says what t is to the session at now.
+func (f *session) judge(t refreshToken, now time.Time) use {
 	same := func(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
 	switch {
 	case f.EndedAt != nil || !now.Before(f.ExpiresAt):
 		return worthless
 	case same(t.hash, f.Refresh):
 		return fresh
-	case same(t.hash, f.Previous) && same(next, f.Refresh) && now.Sub(f.RotatedAt) <= RetryWindow:
+	case same(t.hash, f.Previous) && now.Sub(f.RotatedAt) <= RetryWindow:
 		return repeated
 	case t.ours || same(t.hash, f.Previous):
 		return reused
@@ -146,7 +146,7 @@ func (s *Service) Refresh(ctx context.Context, campaignID, token string) (Tokens
 	var found session
 	var what use
 	_, err := s.sessions.Update(ctx, campaignID, t.session, func(f *session) error {
-		what = f.judge(t, next.hash, now)
+		what = f.judge(t, now)
 		switch what {
 		case fresh:
 			f.Previous, f.Refresh = f.Refresh, next.hash

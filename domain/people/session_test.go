@@ -86,11 +86,15 @@ func TestWhoMayUseARefreshTokenAgain(t *testing.T) {
 				}
 				return
 			}
+			h.engine.taken()
 			for n, token := range given {
 				_, _, err := h.Refresh(ctx, liguria, token)
 				if errs.CodeOf(err) != "refresh_refused" {
 					t.Fatalf("token %d of the ended session: %v", n, err)
 				}
+			}
+			if slices.Contains(h.engine.taken(), "replace sessions") {
+				t.Fatal("a session that has ended is written, and so kept for longer")
 			}
 			for _, s := range []*people.Service{h.Service, h.node()} {
 				if _, err := s.Authenticate(ctx, access); errs.CodeOf(err) != "session_ended" && errs.CodeOf(err) != "token_expired" {
