@@ -70,7 +70,7 @@ const (
 	format        = 1
 )
 
-// ErrFormat: the database is laid out in a way this version does not know.
+// ErrFormat says that the database is laid out in a way this version does not know.
 var ErrFormat = errors.New("mongo: the database was written by a newer version of Muster: use that one")
 
 type ownDocument struct {

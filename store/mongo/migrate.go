@@ -32,7 +32,7 @@ func (db *DB) Migrate(ctx context.Context, schemas []store.Schema) error {
 	return nil
 }
 
-// ErrNotMigrated: what is stored is not indexed as this version declares it.
+// ErrNotMigrated says that what is stored is not indexed as this version declares it.
 var ErrNotMigrated = errors.New("mongo: run `muster migrate`")
 
 // Check says whether Migrate has nothing to do, changing nothing: the collections

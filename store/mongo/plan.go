@@ -239,14 +239,14 @@ func (p *plan) after(base bson.D, b bounds, sealed []byte) ([]bson.D, error) {
 
 // ties is what is equal to the place and lies behind it by campaign and id.
 func (p *plan) ties(equal bson.D, at place, behind string) []bson.D {
-	equal = slices.Clip(equal)
+	equal = slices.Clip(equal) // each range gets its own copy
 	if !p.across {
 		if p.index.Order == "id" {
 			return nil
 		}
 		return []bson.D{append(equal, bson.E{Key: "id", Value: bson.D{{Key: behind, Value: at.ID}}})}
 	}
-	elsewhere := append(equal, bson.E{Key: "campaign", Value: bson.D{{Key: behind, Value: at.Campaign}}})
+	elsewhere := append(slices.Clip(equal), bson.E{Key: "campaign", Value: bson.D{{Key: behind, Value: at.Campaign}}})
 	if p.index.Order == "id" {
 		return []bson.D{elsewhere}
 	}

@@ -129,7 +129,7 @@ func (f *fixture) killAfter(t *testing.T, n int, told func(effect string)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), self)
+	cmd := exec.CommandContext(t.Context(), self) //nolint:gosec // this binary
 	cmd.Env = append(os.Environ(), childVariable+"="+f.Address)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
