@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -144,11 +145,9 @@ func TestRetryOnce(t *testing.T) {
 			f := newFake(t, c.kind)
 			db := f.open(t, "")
 			f.sent.taken()
-			lost := false
+			var lost atomic.Bool // the second try comes by another connection
 			f.answers(func(command bson.Raw) (bson.D, bool) {
-				drop := commandName(command) == "insert" && !lost
-				lost = lost || drop
-				return nil, drop
+				return nil, commandName(command) == "insert" && !lost.Swap(true)
 			})
 			err := store.NewCollection[note](db, notes).InsertOne(t.Context(), "genova", &note{Meta: store.Meta{ID: "a"}})
 			var numbers []int64

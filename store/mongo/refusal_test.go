@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/musterhq/muster/store"
@@ -144,10 +145,9 @@ func TestMessages(t *testing.T) {
 	f := newFake(t, replicaSet)
 	c := store.NewCollection[note](f.open(t, ""), notes)
 	f.sent.taken()
-	calls := 0
+	var calls atomic.Int32
 	f.answers(func(command bson.Raw) (bson.D, bool) {
-		calls++
-		if calls == 2 {
+		if calls.Add(1) == 2 {
 			return writeErrors(1, map[int]int{1: 11000}), false
 		}
 		return nil, false
@@ -168,8 +168,8 @@ func TestMessages(t *testing.T) {
 		}
 		total += len(documents(command, "documents"))
 	}
-	if total != 5 || calls != 3 {
-		t.Errorf("%d documents in %d commands, want 5 in 3", total, calls)
+	if total != 5 || calls.Load() != 3 {
+		t.Errorf("%d documents in %d commands, want 5 in 3", total, calls.Load())
 	}
 }
 
