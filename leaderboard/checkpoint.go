@@ -25,6 +25,7 @@ var checkpointSchema = store.Schema{
 	// there when it began, however many are written meanwhile.
 	Indexes: []store.Index{{Name: "account", Order: "account"}},
 	Set:     []string{"line"},
+	Derived: true,
 }
 
 // progress is the one document that says how far the durable side has come.
@@ -40,7 +41,9 @@ type progress struct {
 
 const progressID = "boards"
 
-var progressSchema = store.Schema{Name: "board_progress"}
+// Without it and the checkpoints a rebuild reads the ledger from its beginning,
+// and seasons are archived again: pages that are there stay as they are.
+var progressSchema = store.Schema{Name: "board_progress", Derived: true}
 
 func (p *progress) mark() Mark { return Mark{At: p.At, ID: p.After} }
 

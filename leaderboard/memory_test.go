@@ -18,8 +18,9 @@ import (
 // conditions and gives a collection in the order of ids, which is the order of
 // every index that the histories read.
 type memory struct {
-	mu   sync.Mutex
-	docs map[string]store.Raw // by collection, campaign and id
+	store.Engine // nil: what nobody here asks for
+	mu           sync.Mutex
+	docs         map[string]store.Raw // by collection, campaign and id
 }
 
 func newMemory() *memory { return &memory{docs: map[string]store.Raw{}} }

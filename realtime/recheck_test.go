@@ -117,7 +117,7 @@ func TestARightThatCannotBeShownIsNone(t *testing.T) {
 // TestANodeRechecksByItselfWithoutRedis: what a node has learned otherwise it asks
 // about at once, of one person or of everybody, and of nobody else.
 func TestANodeRechecksByItselfWithoutRedis(t *testing.T) {
-	mr, rdb := startRedis(t)
+	mr, rdb := redistest.InProcess(t)
 	s := startServer(t, rdb)
 	var erased atomic.Bool
 	s.auth.AuthenticateFn = func(_ context.Context, _, token string) (Session, error) {

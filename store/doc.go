@@ -32,7 +32,7 @@ const (
 
 // Limits of one call. More is refused as ErrQuery or ErrTooMany, never cut.
 const (
-	MaxBatch   = 1000 // documents in one Insert, GetMany or SetMany
+	MaxBatch   = 1000 // documents in one Insert, GetMany, SetMany or Load
 	MaxPage    = 1000 // documents in one page
 	Examined   = 20   // a page examines at most this many times its limit
 	MaxCounted = 100_000

@@ -31,6 +31,9 @@ type Schema struct {
 	// Set names the fields that SetMany may write. None of them may be indexed
 	// as Unique or Each.
 	Set []string
+	// Derived: what it holds is made again from other collections where it is
+	// empty. An export leaves it out and an import empties it.
+	Derived bool
 }
 
 // Index declares one index. Its entries are ordered by the Equal fields, then
@@ -107,7 +110,7 @@ type Raw struct {
 	Body     bson.Raw
 }
 
-// RawPage is what Engine.Find answers.
+// RawPage is what Engine.Find and Engine.Walk answer.
 type RawPage struct {
 	Docs []Raw
 	// Next is the cursor of the following page, "" at the end. A page may be
@@ -155,6 +158,18 @@ type Engine interface {
 	SetMany(ctx context.Context, s *Schema, campaign string, sets []Set) []error
 	// Delete removes documents; those that do not exist are passed over.
 	Delete(ctx context.Context, s *Schema, campaign string, ids []string) (int, error)
+	// Walk gives every document of a collection, of all campaigns, in the order
+	// of campaign and id, byte by byte, page by page: for export. after is "" or
+	// the Next of the page before; limit is 1 to MaxPage, and a page ends sooner
+	// where its documents are large. What is written meanwhile behind the page is
+	// not seen, what is written ahead of it is: a document is seen whole, and
+	// once.
+	Walk(ctx context.Context, s *Schema, after string, limit int) (RawPage, error)
+	// Load writes documents as they are, versions too, over whatever is there
+	// under their ids: for import into a store that nobody else uses. Their
+	// campaigns may differ, their ids may not repeat. It answers by position, as
+	// Insert does, ErrDuplicate only for a unique value; up to MaxBatch.
+	Load(ctx context.Context, s *Schema, docs []Raw) []error
 	// Now is the store's own clock, to compare with the node's.
 	Now(ctx context.Context) (time.Time, error)
 }

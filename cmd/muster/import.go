@@ -18,6 +18,7 @@ import (
 
 type importCmd struct {
 	Postcodes importPostcodesCmd `cmd:"" help:"Build the tree of regions from a GeoNames postcode file."`
+	Data      importDataCmd      `cmd:"" help:"Write an export into an empty store."`
 }
 
 type importPostcodesCmd struct {

@@ -48,6 +48,9 @@ type cli struct {
 	Demo     demoCmd     `cmd:"" help:"Run a whole campaign in Liguria on this machine and show what happens."`
 	Campaign campaignCmd `cmd:"" help:"Work with campaigns."`
 	Import   importCmd   `cmd:"" help:"Bring data in from files."`
+	Backup   backupCmd   `cmd:"" help:"Copy a data folder into one file while the server goes on."`
+	Restore  restoreCmd  `cmd:"" help:"Make a data folder of a backup."`
+	Export   exportCmd   `cmd:"" help:"Write every document into one file, to move to another store."`
 	Verify   verifyCmd   `cmd:"" help:"Check that what is shown equals what was recorded."`
 	Rebuild  rebuildCmd  `cmd:"" help:"Make projections anew from the ledger."`
 	Token    tokenCmd    `cmd:"" help:"Make a token for a wall screen, a load test or support."`

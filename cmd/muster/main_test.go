@@ -92,6 +92,11 @@ func TestWrongUseExits2(t *testing.T) {
 		{"15s", []string{"keys", "rotate", "--after", "14s", "--data", withKeys(t)}},
 		{"keys list", []string{"keys", "retire", "k1", "--data", withKeys(t)}},
 		{"no such file", []string{"import", "postcodes", data + "-missing", "--campaign", "c1"}},
+		{"no such file", []string{"import", "data", data + "-missing", "--data", data}},
+		{"file", []string{"backup"}},
+		{"--data", []string{"backup", data + "-file", "--data", data + "-missing"}},
+		{"no such file", []string{"restore", data + "-missing", "--data", data}},
+		{"--data", []string{"export", data + "-file", "--data", data + "-missing"}},
 	}
 	for _, c := range cases {
 		exit, out, errs := muster(t, c.args...)
@@ -214,7 +219,10 @@ func TestKeysAreListedRotatedAndRetired(t *testing.T) {
 
 // TestHelpIsComplete: every command explains itself, every flag has a help.
 func TestHelpIsComplete(t *testing.T) {
-	for _, command := range []string{"", "serve", "demo", "campaign create", "campaign list", "import postcodes", "verify boards", "rebuild boards", "token", "keys list", "keys rotate", "keys retire"} {
+	for _, command := range []string{
+		"", "serve", "demo", "campaign create", "campaign list", "import postcodes", "import data", "export", "backup", "restore", "migrate",
+		"verify boards", "rebuild boards", "token", "keys list", "keys rotate", "keys retire", "bench actions", "bench boards",
+	} {
 		exit, out, _ := muster(t, append(strings.Fields(command), "--help")...)
 		if exit != exitOK || !strings.Contains(out, "Usage: muster") {
 			t.Errorf("muster %s --help: exit %d: %s", command, exit, out)

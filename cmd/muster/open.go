@@ -31,14 +31,14 @@ func (s storage) check() error {
 	return nil
 }
 
-// open opens the data folder. A folder in use or a value that names nothing is
-// the caller's to mend: usageError.
+// open opens the data folder. A folder in use, or half restored, or a value that
+// names nothing is the caller's to mend: usageError.
 func (s storage) open(ctx context.Context, env *environment) (*app.App, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
 	a, err := app.Open(ctx, app.Options{Data: s.Data, RedisURL: s.RedisURL, Version: version, Log: env.log})
-	if errors.Is(err, app.ErrInUse) || errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, app.ErrInUse) || errors.Is(err, app.ErrHalfRestored) || errors.Is(err, fs.ErrPermission) {
 		return nil, usageError{err}
 	}
 	return a, err

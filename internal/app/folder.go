@@ -18,6 +18,8 @@ const (
 	storeFile = "muster.db"
 	keysFile  = "keys.json"
 	keysLock  = "keys.lock"
+	// restoringFolder is there while a restore has not ended.
+	restoringFolder = ".muster-restoring"
 )
 
 // ErrInUse is the answer when another process has the data folder open.
@@ -32,12 +34,29 @@ type folder struct {
 // HasData says whether a data folder has been used before.
 func HasData(path string) bool {
 	_, err := os.Stat(filepath.Join(path, storeFile))
+	return err == nil || halfRestored(path)
+}
+
+// halfRestored says whether a restore into the folder was cut short, or is
+// going on.
+func halfRestored(path string) bool {
+	_, err := os.Stat(filepath.Join(path, restoringFolder))
 	return err == nil
 }
 
 // openFolder makes the folder if it is missing and takes it for this process.
-// The kernel gives it back when the process ends, however it ends.
+// It answers ErrInUse, or ErrHalfRestored.
 func openFolder(path string) (*folder, error) {
+	f, err := lockFolder(path)
+	if err == nil && halfRestored(path) {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, ErrHalfRestored), f.close())
+	}
+	return f, err
+}
+
+// lockFolder makes and takes the folder. The kernel gives it back when the
+// process ends, however it ends.
+func lockFolder(path string) (*folder, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}

@@ -20,7 +20,7 @@ type collection struct {
 
 	docs string // the quoted table name
 	// Statements on documents.
-	insert, lookup, lookupMany, after, update, remove string
+	insert, lookup, lookupMany, walk, after, update, remove string
 }
 
 // index is a declared index and its tables.
@@ -58,9 +58,10 @@ func newCollection(s store.Schema) (*collection, error) {
 	docs := quoted(s.Name)
 	c := &collection{
 		schema: s, docs: docs, set: map[string]order.Path{},
-		insert:     `INSERT INTO ` + docs + ` (campaign, id, version, body) VALUES (?, ?, 1, ?) ON CONFLICT DO NOTHING`,
+		insert:     `INSERT INTO ` + docs + ` (campaign, id, version, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		lookup:     `SELECT n, version, body FROM ` + docs + ` WHERE campaign = ? AND id = ?`,
 		lookupMany: `SELECT d.id, d.version, d.body FROM json_each(?) AS j CROSS JOIN ` + docs + ` AS d ON d.campaign = ? AND d.id = j.value`,
+		walk:       `SELECT campaign, id, version, body FROM ` + docs + ` WHERE (campaign, id) > (?, ?) ORDER BY campaign, id LIMIT ?`,
 		after:      `SELECT n, campaign, id, body FROM ` + docs + ` WHERE n > ? ORDER BY n LIMIT 200`,
 		update:     `UPDATE ` + docs + ` SET version = ?, body = ? WHERE n = ?`,
 		remove:     `DELETE FROM ` + docs + ` WHERE n = ?`,

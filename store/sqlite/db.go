@@ -178,7 +178,13 @@ func syncFolder(folder string) error {
 
 // openPool opens connections with these pragmas, after those that all share.
 func openPool(path string, pragmas ...string) (*sql.DB, error) {
-	query := url.Values{"_defensive": {"1"}, "_dqs": {"0"}}
+	return openMode(path, "rwc", pragmas...)
+}
+
+// openMode is openPool in a mode of SQLite's: "rwc", or "ro", which changes
+// nothing in the file.
+func openMode(path, mode string, pragmas ...string) (*sql.DB, error) {
+	query := url.Values{"mode": {mode}, "_defensive": {"1"}, "_dqs": {"0"}}
 	query["_pragma"] = append([]string{"busy_timeout(10000)", "cache_size(-16000)", "temp_store(memory)"}, pragmas...)
 	name := url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}
 	connector, err := driver.NewConnector(name.String())

@@ -14,6 +14,12 @@ const (
 	format      = 1
 )
 
+var errForeign = errors.New("the file is a database of another program")
+
+func errNewer(version int64) error {
+	return fmt.Errorf("the file has format %d and this version of Muster knows up to %d: use a newer one", version, format)
+}
+
 // claim marks a new file and refuses one that is not ours or was written by a
 // version that lays it out in a way this one does not know.
 func (t *tx) claim() error {
@@ -27,14 +33,14 @@ func (t *tx) claim() error {
 	case id == application && version <= format:
 		return nil
 	case id == application:
-		return fmt.Errorf("the file has format %d and this version of Muster knows up to %d: use a newer one", version, format)
+		return errNewer(int64(version))
 	}
 	tables := 0
 	if err := t.conn.QueryRowContext(context.Background(), `SELECT count(*) FROM sqlite_schema`).Scan(&tables); err != nil {
 		return err
 	}
 	if id != 0 || version != 0 || tables > 0 {
-		return errors.New("the file is a database of another program")
+		return errForeign
 	}
 	if err := t.define(fmt.Sprintf(`PRAGMA application_id = %d`, application)); err != nil {
 		return err

@@ -97,12 +97,14 @@ func (db *DB) Insert(ctx context.Context, s *store.Schema, campaign string, docs
 		rows[i], answers[i] = c.entries(campaign, doc.ID, doc.Body)
 	}
 	return db.positions(ctx, answers, bytes, func(t *tx, i int) error {
-		return t.insert(c, campaign, docs[i], rows[i])
+		doc := docs[i]
+		doc.Version = 1
+		return t.insert(c, doc, rows[i])
 	})
 }
 
-func (t *tx) insert(c *collection, campaign string, doc store.Raw, rows []entry) error {
-	result, err := t.exec(c.insert, campaign, doc.ID, []byte(doc.Body))
+func (t *tx) insert(c *collection, doc store.Raw, rows []entry) error {
+	result, err := t.exec(c.insert, doc.Campaign, doc.ID, doc.Version, []byte(doc.Body))
 	if err != nil {
 		return err
 	}
@@ -162,14 +164,12 @@ func (t *tx) find(c *collection, campaign, id string) (row, error) {
 	return r, nil
 }
 
-// replace writes a document anew if it has the version, with the entries that
-// differ.
+// replace writes a document anew if it has the version.
 func (t *tx) replace(c *collection, campaign, id string, version int64, change func(old []byte) ([]byte, error)) error {
 	old, err := t.find(c, campaign, id)
 	if err != nil {
 		return err
 	}
-	t.written = append(t.written, recentKey(c, campaign, id))
 	if old.version != version {
 		return fmt.Errorf("%w: %s at version %d, not %d", store.ErrChanged, c.schema.Name, old.version, version)
 	}
@@ -177,11 +177,18 @@ func (t *tx) replace(c *collection, campaign, id string, version int64, change f
 	if err != nil {
 		return err
 	}
-	before, err := c.entries(campaign, id, old.body)
+	after, err := c.entries(campaign, id, body)
 	if err != nil {
 		return err
 	}
-	after, err := c.entries(campaign, id, body)
+	return t.rewrite(c, old, store.Raw{Campaign: campaign, ID: id, Version: version + 1, Body: body}, after)
+}
+
+// rewrite puts a document in the place of the old one, with those of its
+// entries, after, that differ.
+func (t *tx) rewrite(c *collection, old row, doc store.Raw, after []entry) error {
+	t.written = append(t.written, recentKey(c, doc.Campaign, doc.ID))
+	before, err := c.entries(doc.Campaign, doc.ID, old.body)
 	if err != nil {
 		return err
 	}
@@ -191,7 +198,7 @@ func (t *tx) replace(c *collection, campaign, id string, version int64, change f
 	if err := t.leave(without(before, after)); err != nil {
 		return err
 	}
-	_, err = t.exec(c.update, version+1, body, old.n)
+	_, err = t.exec(c.update, doc.Version, []byte(doc.Body), old.n)
 	return err
 }
 

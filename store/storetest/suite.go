@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) Opened) {
 		{"scope", scopes},
 		{"shard", shards},
 		{"migrate", migrations},
+		{"transfer", transfers},
 		{"last", lasting},
 	} {
 		t.Run(group.name, func(t *testing.T) {
