@@ -9,7 +9,7 @@ import (
 // documents are the flags of commands that work on the documents alone.
 type documents struct {
 	Data     string `help:"Folder with the campaign's data." default:"./muster-data" env:"MUSTER_DATA"`
-	MongoURL string `name:"mongo-url" help:"Not built yet: MongoDB as the store. Setting it is refused." env:"MUSTER_MONGO_URL" placeholder:"URL" hidden:""`
+	MongoURL string `name:"mongo-url" help:"MongoDB with the documents. Empty: in the data folder." env:"MUSTER_MONGO_URL" placeholder:"URL"`
 }
 
 // storage opens them with a Redis inside the process, which is never the one

@@ -51,6 +51,7 @@ type cli struct {
 	Backup   backupCmd   `cmd:"" help:"Copy a data folder into one file while the server goes on."`
 	Restore  restoreCmd  `cmd:"" help:"Make a data folder of a backup."`
 	Export   exportCmd   `cmd:"" help:"Write every document into one file, to move to another store."`
+	Migrate  migrateCmd  `cmd:"" help:"Make the collections and indexes of the store; MongoDB needs it before the first server, and after an update."`
 	Verify   verifyCmd   `cmd:"" help:"Check that what is shown equals what was recorded."`
 	Rebuild  rebuildCmd  `cmd:"" help:"Make projections anew from the ledger."`
 	Token    tokenCmd    `cmd:"" help:"Make a token for a wall screen, a load test or support."`

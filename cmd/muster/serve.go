@@ -68,7 +68,11 @@ func (c *serveCmd) Run(env *environment) error {
 		return err
 	}
 	fmt.Fprintf(env.err, "Muster answers on http://%s — the contract is at /docs\n", listener.Addr())
-	if err := a.Serve(env.ctx, listener, app.ServeOptions{TrustedProxies: c.TrustedProxies, Origins: c.Origins, FCM: c.fcm(), Mail: c.mail(), MaxInFlight: c.MaxInFlight}); err != nil {
+	err = a.Serve(env.ctx, listener, app.ServeOptions{TrustedProxies: c.TrustedProxies, Origins: c.Origins, FCM: c.fcm(), Mail: c.mail(), MaxInFlight: c.MaxInFlight})
+	if errors.Is(err, app.ErrOtherKeys) {
+		return usageError{err}
+	}
+	if err != nil {
 		return err
 	}
 	return a.Close()
@@ -100,8 +104,8 @@ func (c *serveCmd) wanted() campaign.Campaign {
 // checkFirstRun refuses what the first run could not use, before a data folder
 // is made for it.
 func (c *serveCmd) checkFirstRun(env *environment) error {
-	if app.HasData(c.Data) {
-		return nil
+	if c.MongoURL != "" || app.HasData(c.Data) {
+		return nil // what is there shows once it is open
 	}
 	if err := c.ask(env); err != nil {
 		return err
@@ -136,7 +140,7 @@ func (c *serveCmd) ask(env *environment) error {
 		return nil
 	}
 	if !term.IsTerminal(int(env.in.Fd())) {
-		return usagef("%s holds no campaign yet: the first run needs %s", c.Data, strings.Join(missing, ", "))
+		return usagef("%s holds no campaign yet: the first run needs %s", c.where(), strings.Join(missing, ", "))
 	}
 	input := bufio.NewScanner(env.in)
 	for _, q := range questions {

@@ -19,6 +19,7 @@ type verifyBoardsCmd struct {
 
 	Campaign string `help:"Check this campaign only; empty: all." placeholder:"ID"`
 	Journal  string `help:"Also check that every action a demo's journal says was acknowledged is in the ledger exactly once." placeholder:"FILE"`
+	Stopped  bool   `help:"No server runs on the MongoDB: hold everything against the boards. Without it what was recorded in the last minutes is left out. The embedded store is always stopped: its folder would be in use."`
 	JSON     bool   `name:"json" help:"Print the report as JSON."`
 }
 
@@ -41,9 +42,9 @@ func (c *verifyBoardsCmd) Run(env *environment) error {
 	}
 	defer a.Close()
 	if all, err := a.Campaigns.All(env.ctx); err == nil && len(all) == 0 {
-		return usagef("%s holds no campaign; name the data folder with --data", c.Data)
+		return usagef("%s holds no campaign; name the data folder with --data", c.where())
 	}
-	report, err := a.Verify(env.ctx, app.VerifyRequest{Campaign: c.Campaign, Journal: demo.Acknowledged(journal)})
+	report, err := a.Verify(env.ctx, app.VerifyRequest{Campaign: c.Campaign, Live: c.MongoURL != "" && !c.Stopped, Journal: demo.Acknowledged(journal)})
 	if err != nil {
 		return plain(err)
 	}

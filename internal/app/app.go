@@ -32,7 +32,8 @@ var ErrBadRedisURL = redisclient.ErrBadURL
 // Options decide what a process opens. The zero value of a field means what its
 // comment says.
 type Options struct {
-	Data     string       // data folder; required
+	Data     string       // data folder; required. With MongoDB it holds the keys alone
+	MongoURL string       // mongodb:// address of the documents; empty: SQLite in the data folder
 	RedisURL string       // see redisclient.Open; empty: in this process
 	Version  string       // shown in the OpenAPI document
 	Log      *slog.Logger // required
@@ -58,6 +59,10 @@ type App struct {
 	clock   clock.Clock
 	log     *slog.Logger
 
+	// joinNodes checks, before this node serves, what it must agree on with the
+	// other nodes of a shared store; nil where the store is its own.
+	joinNodes func(context.Context) error
+
 	runners []runner
 	closers []closer
 }
@@ -74,8 +79,9 @@ type (
 	}
 )
 
-// Open opens the data folder and wires the rooms. It answers ErrInUse when
-// another process has the folder, ErrEmulator in an environment that is not to be
+// Open opens the store and wires the rooms. It answers ErrInUse when another
+// process has the data folder, ErrNotMigrated and ErrOtherKeys for a MongoDB that
+// this node cannot serve yet, ErrEmulator in an environment that is not to be
 // served in. What it opened before it failed is closed.
 func Open(ctx context.Context, options Options) (*App, error) {
 	if err := CheckEnvironment(); err != nil {
@@ -92,30 +98,43 @@ func Open(ctx context.Context, options Options) (*App, error) {
 }
 
 func (a *App) open(ctx context.Context) error {
-	folder, err := openFolder(a.options.Data)
+	open := a.openFolder
+	if a.options.MongoURL != "" {
+		open = a.openMongo
+	}
+	keys, err := open(ctx)
 	if err != nil {
 		return err
 	}
-	a.onClose("data folder", folder.close)
-	keys, err := folder.keys()
+	if err := a.openRedis(ctx); err != nil {
+		return err
+	}
+	a.plug(keys)
+	return nil
+}
+
+// openFolder takes the data folder and opens the store in it.
+func (a *App) openFolder(ctx context.Context) (people.Keys, error) {
+	folder, err := openFolder(a.options.Data)
 	if err != nil {
-		return fmt.Errorf("keys: %w", err)
+		return people.Keys{}, err
+	}
+	a.onClose("data folder", folder.close)
+	keys, err := keysOf(folder.path)
+	if err != nil {
+		return keys, fmt.Errorf("keys: %w", err)
 	}
 	db, err := folder.openStore(ctx)
 	if err != nil {
-		return err
+		return keys, err
 	}
 	a.onClose("store", db.Close)
 	a.onRun("store", db.Run)
 	a.store = db
-	if err := a.openRedis(ctx); err != nil {
-		return err
+	if err := db.Migrate(ctx, schemas()); err != nil {
+		return keys, fmt.Errorf("store: %w", err)
 	}
-	if err := a.store.Migrate(ctx, schemas()); err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	a.plug(keys)
-	return nil
+	return keys, nil
 }
 
 func schemas() []store.Schema {

@@ -126,22 +126,22 @@ func writeKeys(path string, keys people.Keys) error {
 	return syncFolder(path)
 }
 
-// keys reads the folder's keys; the first run makes them.
-func (f *folder) keys() (people.Keys, error) {
-	keys, err := loadKeys(f.path)
+// keysOf reads the keys of a data folder; the first run makes them.
+func keysOf(path string) (people.Keys, error) {
+	keys, err := loadKeys(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return keys, err
 	}
-	unlock, err := lockKeys(f.path)
+	unlock, err := lockKeys(path)
 	if err != nil {
 		return people.Keys{}, err
 	}
 	defer unlock()
-	if keys, err = loadKeys(f.path); !errors.Is(err, fs.ErrNotExist) {
+	if keys, err = loadKeys(path); !errors.Is(err, fs.ErrNotExist) {
 		return keys, err // another node was first
 	}
 	keys = people.NewKeys()
-	return keys, writeKeys(f.path, keys)
+	return keys, writeKeys(path, keys)
 }
 
 // followKeys takes up changes of the key file until ctx ends. Where a key was

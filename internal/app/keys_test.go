@@ -25,7 +25,7 @@ func folderWithKeys(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.keys(); err != nil {
+	if _, err := keysOf(f.path); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.close(); err != nil {
@@ -115,7 +115,7 @@ func TestManyFirstRunsMakeOneSetOfKeys(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range made {
 		all.Go(func() {
-			keys, err := f.keys()
+			keys, err := keysOf(f.path)
 			if err != nil {
 				t.Error(err)
 			}

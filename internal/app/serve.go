@@ -33,7 +33,13 @@ type ServeOptions struct {
 // Serve runs the rooms' loops and answers on the listener until ctx ends; then
 // it stops taking requests, lets those in flight finish, and ends the loops:
 // requests before workers, so that nothing accepted is left without its worker.
+// It answers ErrOtherKeys before it has begun.
 func (a *App) Serve(ctx context.Context, listener net.Listener, options ServeOptions) error {
+	if a.joinNodes != nil {
+		if err := a.joinNodes(ctx); err != nil {
+			return err
+		}
+	}
 	hub, err := a.newHub(options.Origins)
 	if err != nil {
 		return err

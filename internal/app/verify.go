@@ -16,9 +16,12 @@ import (
 	"github.com/musterhq/muster/leaderboard"
 )
 
-// VerifyRequest says what to verify. Nobody may be writing meanwhile.
+// VerifyRequest says what to verify.
 type VerifyRequest struct {
 	Campaign string // id; empty: all
+	// Live: servers may be writing meanwhile. Then what they recorded within the
+	// last minutes is not held against the boards.
+	Live bool
 	// Journal lists ids of actions that were acknowledged: each must be in
 	// some ledger exactly once.
 	Journal []string
@@ -109,7 +112,7 @@ func (a *App) Verify(ctx context.Context, r VerifyRequest) (*VerifyReport, error
 		if err := a.Boards.Settle(ctx, c.ID); err != nil {
 			return nil, err
 		}
-		found, err := a.Boards.Verify(ctx, c.ID, leaderboard.VerifyOptions{NoWriters: true})
+		found, err := a.Boards.Verify(ctx, c.ID, leaderboard.VerifyOptions{NoWriters: !r.Live})
 		if err != nil {
 			return nil, err
 		}
