@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 GOLANGCI := v2.6.2
 
-.PHONY: test lint race fuzz test-browser test-histories test-realdata demo-check bench
+.PHONY: test lint race fuzz test-browser servers servers-stop test-servers test-histories test-realdata demo-check bench
 
 test: ## everything that needs Go alone
 	go test ./...
@@ -20,6 +20,15 @@ fuzz: ## every fuzz target for FUZZTIME (default 10s) each
 test-browser: ## pages in a real headless Chromium
 	scripts/need.sh chromium "Debian: apt-get install chromium"
 	go test -tags browser -count 1 ./internal/browser/...
+
+servers: ## FerretDB, Redis, a replica and a Redis Cluster on free ports, for tests
+	scripts/servers.sh start
+
+servers-stop: ## ends what make servers started
+	scripts/servers.sh stop
+
+test-servers: ## the suites on real servers, started for them and ended after them
+	scripts/test-servers.sh ./store/... ./leaderboard/... ./realtime/... ./push/... ./internal/... ./domain/points/...
 
 test-histories: ## 3,000 random histories of the boards' scheme
 	MUSTER_HISTORIES=3000 go test -count 1 -run 'History' ./leaderboard/

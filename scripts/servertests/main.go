@@ -1,0 +1,103 @@
+// Command servertests runs the suites in a build with the tag "servers", and
+// holds the run to its promise: every test of a file that carries the tag ran
+// and passed, and no test was skipped. It is part of the gate, not of the
+// product.
+//
+// Its arguments are packages; those that have a file with the tag are added.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+)
+
+func main() {
+	problems, err := run(os.Args[1:], os.Stdout)
+	if err != nil {
+		problems = append(problems, err.Error())
+	}
+	for _, problem := range problems {
+		fmt.Fprintln(os.Stderr, "test-servers:", problem)
+	}
+	if len(problems) > 0 {
+		os.Exit(1)
+	}
+}
+
+func run(packages []string, out io.Writer) ([]string, error) {
+	tagged, err := taggedTests()
+	if err != nil {
+		return nil, err
+	}
+	for name := range tagged {
+		packages = append(packages, name)
+	}
+	// The list is in one order, and each package in it once.
+	listing, err := list("servers", packages...)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"test", "-tags", "servers", "-p", "1", "-count", "1", "-timeout", "30m", "-json"}
+	for _, p := range listing {
+		args = append(args, p.ImportPath)
+	}
+	cmd := exec.Command("go", args...)
+	cmd.Stderr = os.Stderr
+	events, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	results := newResults(out)
+	readErr := results.read(events)
+	_, drainErr := io.Copy(io.Discard, events)
+	failed := cmd.Wait()
+	if err := errors.Join(readErr, drainErr); err != nil {
+		return nil, err
+	}
+	problems := results.judge(tagged)
+	if failed != nil && len(problems) == 0 {
+		problems = []string{"go test: " + failed.Error()}
+	}
+	fmt.Fprintf(out, "%d tests passed on the servers, %d of them of files with the tag\n", results.passed(), tagged.count())
+	return problems, nil
+}
+
+type listed struct {
+	ImportPath, Dir           string
+	TestGoFiles, XTestGoFiles []string
+}
+
+// list asks go which packages and test files a build with a tag has.
+func list(tag string, packages ...string) ([]listed, error) {
+	args := []string{"list", "-tags", tag, "-json=ImportPath,Dir,TestGoFiles,XTestGoFiles", "--"}
+	cmd := exec.Command("go", append(args, packages...)...)
+	cmd.Stderr = os.Stderr
+	answer, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	var all []listed
+	for decoder := json.NewDecoder(answer); ; {
+		var p listed
+		if err := decoder.Decode(&p); err == io.EOF {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, cmd.Wait()
+}
+
+func (p listed) tests() []string { return slices.Concat(p.TestGoFiles, p.XTestGoFiles) }
