@@ -3,7 +3,6 @@ package leaderboard
 import (
 	"context"
 	"errors"
-	"time"
 )
 
 // errLease: another process has the campaign.
@@ -30,22 +29,6 @@ func (l lease) hold(ctx context.Context) error {
 		return errLease
 	}
 	return nil
-}
-
-// wait holds the lease as soon as it can be had.
-func (l lease) wait(ctx context.Context) error {
-	pause := time.NewTicker(time.Second)
-	defer pause.Stop()
-	for {
-		if err := l.hold(ctx); !errors.Is(err, errLease) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-pause.C:
-		}
-	}
 }
 
 // release gives the lease back. It is a courtesy: the lease ends by itself.

@@ -81,8 +81,18 @@ func (m *memory) Find(_ context.Context, s *store.Schema, campaign string, q sto
 	return page, nil
 }
 
-func (m *memory) Count(context.Context, *store.Schema, string, store.Query, int) (int, error) {
-	return 0, store.ErrQuery
+// Count goes by ids, as Find does.
+func (m *memory) Count(_ context.Context, s *store.Schema, campaign string, q store.Query, limit int) (n int, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for at, doc := range m.docs {
+		from, _ := q.From.(string)
+		to, bounded := q.To.(string)
+		if strings.HasPrefix(at, documentKey(s, campaign, "")) && doc.ID >= from && (!bounded || doc.ID < to) {
+			n++
+		}
+	}
+	return min(n, limit), nil
 }
 
 func (m *memory) Replace(_ context.Context, s *store.Schema, campaign, id string, version int64, body bson.Raw) error {

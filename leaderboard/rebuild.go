@@ -15,58 +15,6 @@ import (
 // loadPage is how many checkpoints one call loads.
 const loadPage = 200
 
-// RebuildOptions decide what a rebuild reads.
-type RebuildOptions struct {
-	// FromLedger passes over the checkpoints and reads every posting.
-	FromLedger bool
-	// Progress is told of each step, from the goroutine that rebuilds; nil for
-	// nobody.
-	Progress func(RebuildProgress)
-}
-
-// RebuildProgress is how far a rebuild has come.
-type RebuildProgress struct {
-	Stage string // "checkpoints", "postings", "swap", "removal"
-	Done  int    // checkpoints loaded so far by this call
-}
-
-// Rebuild builds the boards of a campaign anew, beside the ones that are read,
-// and swaps when they have caught up. It may be interrupted at any point: the
-// next Rebuild, or Run, goes on where it stopped. It waits while another
-// process has the campaign's lease.
-func (b *Boards) Rebuild(ctx context.Context, campaign string, o RebuildOptions) error {
-	return b.rebuildUnder(ctx, campaign, o, func(meta) bool { return true })
-}
-
-// Open builds the boards of a campaign if Redis holds none; it answers once
-// they can be read. For the start of a process and for a new campaign, which
-// Run would otherwise find within a second.
-func (b *Boards) Open(ctx context.Context, campaign string) error {
-	missing := func(m meta) bool { _, ok := m.mark(m.gen); return !ok }
-	m, err := b.readMeta(ctx, campaign)
-	if err != nil || !missing(m) {
-		return err
-	}
-	return b.rebuildUnder(ctx, campaign, RebuildOptions{}, missing)
-}
-
-func (b *Boards) rebuildUnder(ctx context.Context, campaign string, o RebuildOptions, wanted func(meta) bool) error {
-	t, err := b.tenant(ctx, campaign)
-	if err != nil {
-		return err
-	}
-	l := lease{b, campaign, store.NewID()}
-	if err := l.wait(ctx); err != nil {
-		return err
-	}
-	defer l.release(context.WithoutCancel(ctx))
-	m, err := b.readMeta(ctx, campaign)
-	if err != nil || !wanted(m) {
-		return err
-	}
-	return b.rebuild(ctx, t, o, l.hold)
-}
-
 // errRestart ends a step of a rebuild whose ground has moved: Redis went back
 // or was emptied under it.
 var errRestart = errors.New("leaderboard: the rebuild must look again")
@@ -101,16 +49,16 @@ func (b *Boards) rebuildOnce(ctx context.Context, t tenant, o RebuildOptions, ho
 	if err := b.load(ctx, t, next, o, hold); err != nil {
 		return err
 	}
-	o.Progress(RebuildProgress{Stage: "postings"})
-	m, err := b.catchUp(ctx, t, next, hold)
+	o.Progress(RebuildProgress{Stage: StagePostings})
+	m, err := b.catchUp(ctx, t, next, o.perPage(hold))
 	if err != nil {
 		return err
 	}
-	o.Progress(RebuildProgress{Stage: "swap"})
+	o.Progress(RebuildProgress{Stage: StageSwap})
 	if err := b.swap(ctx, t, m); err != nil {
 		return err
 	}
-	o.Progress(RebuildProgress{Stage: "removal"})
+	o.Progress(RebuildProgress{Stage: StageRemoval})
 	return b.removeDropped(ctx, t)
 }
 
@@ -149,24 +97,30 @@ func (b *Boards) beginGeneration(ctx context.Context, t tenant, o RebuildOptions
 func newGeneration() string { return "g" + store.NewID() }
 
 // loading is the load field: the mark that W will be at when all checkpoints
-// are loaded, and the cursor of the next page.
+// are loaded, the cursor of the next page, and how many are loaded, which only
+// who watches needs.
 type loading struct {
 	to     Mark
 	cursor string
+	done   int
 }
 
-func (l loading) String() string { return l.to.String() + "\n" + l.cursor }
+func (l loading) String() string {
+	return l.to.String() + "\n" + l.cursor + "\n" + strconv.Itoa(l.done)
+}
 
 func parseLoading(s string) (loading, error) {
-	text, cursor, _ := strings.Cut(s, "\n")
+	text, rest, _ := strings.Cut(s, "\n")
+	cursor, digits, _ := strings.Cut(rest, "\n")
+	done, _ := strconv.Atoi(digits) // none where an older version began
 	to, err := parseMark(text)
-	return loading{to, cursor}, err
+	return loading{to, cursor, done}, err
 }
 
 // load brings the checkpoints into a generation, page by page; each page moves
 // the cursor in the same call, and the last gives the generation its W.
 func (b *Boards) load(ctx context.Context, t tenant, next string, o RebuildOptions, hold func(context.Context) error) error {
-	for done := 0; ; {
+	for {
 		m, err := b.readMeta(ctx, t.ID)
 		if err != nil {
 			return err
@@ -190,16 +144,16 @@ func (b *Boards) load(ctx context.Context, t tenant, next string, o RebuildOptio
 		for _, c := range page.Items {
 			step.lines = append(step.lines, c.Line)
 		}
+		done := at.done + len(page.Items)
 		if page.Next != "" {
-			step.moves = []move{{fieldLoad(next), text, loading{at.to, page.Next}.String()}}
+			step.moves = []move{{fieldLoad(next), text, loading{at.to, page.Next, done}.String()}}
 		} else {
 			step.moves = []move{{fieldLoad(next), text, ""}, {fieldMark(next), "", at.to.String()}}
 		}
 		if err := b.send(ctx, t, step); err != nil {
 			return err
 		}
-		done += len(page.Items)
-		o.Progress(RebuildProgress{Stage: "checkpoints", Done: done})
+		o.Progress(RebuildProgress{Stage: StageCheckpoints, Done: done})
 		if err := hold(ctx); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,11 +132,58 @@ func TestRebuildTellsItsProgress(t *testing.T) {
 	w.keeper.lease.release(w.ctx)
 	var stages []string
 	err := w.boards.Rebuild(w.ctx, w.id, RebuildOptions{Progress: func(p RebuildProgress) {
-		stages = append(stages, fmt.Sprint(p.Stage, " ", p.Done))
+		stages = append(stages, fmt.Sprint(p.Stage, " ", p.Done, " of ", p.Total))
 	}})
-	want := []string{"checkpoints 30", "postings 0", "swap 0", "removal 0"}
+	want := []string{"checkpoints 30 of 30", "postings 0 of 0", "swap 0 of 0", "removal 0 of 0"}
 	if diff := cmp.Diff(want, stages); err != nil || diff != "" {
 		t.Error(err, diff)
+	}
+}
+
+// TestRebuildWhereAnotherProcessKeepsTheCampaign: that one does it, in its next
+// round.
+func TestRebuildWhereAnotherProcessKeepsTheCampaign(t *testing.T) {
+	w := newWorld(t)
+	populate(w)
+	w.clock.Advance(3 * time.Minute)
+	w.round() // and keeps the lease
+	old := w.generation()
+	var mu sync.Mutex
+	asked := make(chan struct{})
+	var once sync.Once
+	var stages []RebuildProgress
+	done := make(chan error)
+	go func() {
+		done <- w.node().Rebuild(w.ctx, w.id, RebuildOptions{Progress: func(p RebuildProgress) {
+			mu.Lock()
+			defer mu.Unlock()
+			stages = append(stages, p)
+			once.Do(func() { close(asked) })
+		}})
+	}()
+	select {
+	case <-asked:
+	case err := <-done:
+		t.Fatalf("it has not waited: %v", err)
+	}
+	if gen := w.generation(); gen != old {
+		t.Fatal("it did not leave it to the process that has the lease")
+	}
+	w.round()
+	if err := <-done; err != nil || w.generation() == old {
+		t.Fatalf("%v, generation %s after %s", err, w.generation(), old)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if want := (RebuildProgress{Stage: StageCheckpoints, Total: 30}); stages[0] != want {
+		t.Errorf("told of %+v first, want %+v", stages[0], want)
+	}
+	w.equal()
+	// Open waits for it too, and does not want the lease for what is there.
+	wipe(t, w.redis, w.id)
+	w.round()
+	if err := w.node().Open(w.ctx, w.id); err != nil {
+		t.Error(err)
 	}
 }
 

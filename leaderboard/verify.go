@@ -17,6 +17,22 @@ type VerifyOptions struct {
 	// NoWriters says that nothing is being recorded: every posting must be on
 	// the boards then, not only those up to W.
 	NoWriters bool
+	// Progress is told of each step, from the caller's goroutine; nil for
+	// nobody.
+	Progress func(VerifyProgress)
+}
+
+// The stages of a verification, in their order.
+const (
+	StageBoards   = "boards"   // read from Redis
+	StageAccounts = "accounts" // recounted from the ledger
+)
+
+// VerifyProgress is how far a verification has come.
+type VerifyProgress struct {
+	Stage string
+	Done  int
+	Total int // as the stage began, as far as is known; 0 where it is not
 }
 
 // Report is what a verification found.
@@ -112,6 +128,11 @@ func (b *Boards) Verify(ctx context.Context, campaign string, o VerifyOptions) (
 		return Report{}, err
 	}
 	v := &verification{b: b, t: t, options: o, differences: map[Difference]bool{}}
+	if o.Progress == nil {
+		v.options.Progress = func(VerifyProgress) {}
+	} else if v.total, err = b.checkpointed(ctx, campaign); err != nil {
+		return Report{}, err
+	}
 	closed, err := b.readProgress(ctx, campaign)
 	if err != nil {
 		return Report{}, err
@@ -145,6 +166,7 @@ type verification struct {
 	archive     boardTable // the same for closed seasons
 	accounts    int
 	boards      int
+	total       int // accounts that there are, or a few less; 0 where not known
 
 	differences map[Difference]bool
 }
@@ -178,6 +200,11 @@ func (v *verification) readLedger(ctx context.Context) error {
 		if err := v.account(account, postings); err != nil {
 			return err
 		}
+		p := VerifyProgress{Stage: StageAccounts, Done: len(seen)}
+		if v.total > 0 {
+			p.Total = max(v.total, p.Done)
+		}
+		v.options.Progress(p)
 	}
 	v.accounts = len(seen)
 	// Contributions of accounts that the ledger does not know.

@@ -53,6 +53,10 @@ func (v *verification) readOnce(ctx context.Context) error {
 	if listed[AllTime] == nil {
 		listed[AllTime] = []Board{}
 	}
+	done, total := 0, 0
+	for _, boards := range listed {
+		total += len(boards)
+	}
 	for window, boards := range listed {
 		if slices.Contains(v.closed, window) {
 			continue
@@ -64,6 +68,8 @@ func (v *verification) readOnce(ctx context.Context) error {
 			if err := v.sortedSet(ctx, restBoard(window, board)); err != nil {
 				return err
 			}
+			done++
+			v.options.Progress(VerifyProgress{Stage: StageBoards, Done: done, Total: total})
 		}
 	}
 	if err := v.readMembers(ctx); err != nil {

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/musterhq/muster/internal/errs"
@@ -141,6 +143,31 @@ func TestVerifyWithWriters(t *testing.T) {
 	w.redis.HSet(w.ctx, metaKey(w.id), fieldMark(w.generation()), Mark{At: w.clock.Now()}.String())
 	if r := verify(VerifyOptions{}); r.Equal {
 		t.Error("W has passed a posting that is not there")
+	}
+}
+
+func TestVerifyTellsItsProgress(t *testing.T) {
+	w := newWorld(t)
+	populate(w)
+	w.clock.Advance(3 * time.Minute)
+	w.round()
+	last := map[string]VerifyProgress{}
+	_, err := w.boards.Verify(w.ctx, w.id, VerifyOptions{Progress: func(p VerifyProgress) {
+		if p.Done != last[p.Stage].Done+1 {
+			t.Errorf("%+v after %+v", p, last[p.Stage])
+		}
+		last[p.Stage] = p
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// People on 10 boards of the season and 4 of all-time; teams on 7 and
+	// regions on 3 of both.
+	want := map[string]VerifyProgress{
+		StageBoards: {StageBoards, 34, 34}, StageAccounts: {StageAccounts, 30, 30},
+	}
+	if diff := cmp.Diff(want, last); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -44,7 +44,7 @@ func (c *verifyBoardsCmd) Run(env *environment) error {
 	if all, err := a.Campaigns.All(env.ctx); err == nil && len(all) == 0 {
 		return usagef("%s holds no campaign; name the data folder with --data", c.where())
 	}
-	report, err := a.Verify(env.ctx, app.VerifyRequest{Campaign: c.Campaign, Live: c.MongoURL != "" && !c.Stopped, Journal: demo.Acknowledged(journal)})
+	report, err := a.Verify(env.ctx, app.VerifyRequest{Campaign: c.Campaign, Live: c.MongoURL != "" && !c.Stopped, Journal: demo.Acknowledged(journal), Progress: env.err})
 	if err != nil {
 		return plain(err)
 	}

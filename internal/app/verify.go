@@ -2,13 +2,10 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"time"
-
-	"github.com/schollz/progressbar/v3"
 
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/people"
@@ -25,6 +22,8 @@ type VerifyRequest struct {
 	// Journal lists ids of actions that were acknowledged: each must be in
 	// some ledger exactly once.
 	Journal []string
+	// Progress is where bars are drawn, if it is a terminal; nil for nowhere.
+	Progress io.Writer
 }
 
 // VerifyReport is what a verification found.
@@ -112,7 +111,11 @@ func (a *App) Verify(ctx context.Context, r VerifyRequest) (*VerifyReport, error
 		if err := a.Boards.Settle(ctx, c.ID); err != nil {
 			return nil, err
 		}
-		found, err := a.Boards.Verify(ctx, c.ID, leaderboard.VerifyOptions{NoWriters: !r.Live})
+		bars := newBars(r.Progress, c.ID)
+		found, err := a.Boards.Verify(ctx, c.ID, leaderboard.VerifyOptions{NoWriters: !r.Live, Progress: func(p leaderboard.VerifyProgress) {
+			bars.show(p.Stage, p.Done, p.Total)
+		}})
+		bars.end()
 		if err != nil {
 			return nil, err
 		}
@@ -181,23 +184,21 @@ func (a *App) Actions(ctx context.Context, campaignID string) iter.Seq2[LedgerAc
 const ledgerPage = 500
 
 // RebuildBoards rebuilds the boards of one campaign, or with an empty id of
-// all, and draws its progress.
+// all, and draws its progress where that is a terminal.
 func (a *App) RebuildBoards(ctx context.Context, campaignID string, progress io.Writer) error {
 	campaigns, err := a.chosen(ctx, campaignID)
 	if err != nil {
 		return err
 	}
 	for _, c := range campaigns {
-		bar := progressbar.NewOptions(-1, progressbar.OptionSetWriter(progress), progressbar.OptionSetDescription(c.ID),
-			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish())
+		bars := newBars(progress, c.ID)
 		err := a.Boards.Rebuild(ctx, c.ID, leaderboard.RebuildOptions{Progress: func(p leaderboard.RebuildProgress) {
-			bar.Describe(c.ID + " " + p.Stage)
-			_ = bar.Set(p.Done) // a bar that cannot be drawn stops nothing
+			bars.show(p.Stage, p.Done, p.Total)
 		}})
+		bars.end()
 		if err != nil {
-			return errors.Join(err, bar.Exit())
+			return err
 		}
-		_ = bar.Finish()
 	}
 	return nil
 }
