@@ -24,6 +24,8 @@ var (
 	ErrNotCluster = errors.New("the Redis address names several servers, and they are no Cluster: name one server, all of one Cluster, or Sentinels with master_name")
 	// ErrClusterDatabase: a Cluster has database 0 alone.
 	ErrClusterDatabase = errors.New("the Redis address names a database, and it is a Cluster, which has none but 0: leave the number out")
+	// ErrRefused: the server does not take the name or the password.
+	ErrRefused = errors.New("Redis refuses the user and password of its address")
 	// ErrEvicts: the server may throw away keys that do not expire, and a board
 	// without them is wrong and does not know it.
 	ErrEvicts = errors.New("this Redis throws keys away when it is full, and boards would be wrong: set maxmemory-policy noeviction")
@@ -110,8 +112,8 @@ func parse(address string) (redis.UniversalClient, kind, error) {
 // some seconds is taken for what the address looks like, and a warning is
 // logged: nothing that must not be lost waits for Redis.
 //
-// Errors: ErrBadURL, ErrNotCluster, ErrClusterDatabase, ErrEvicts, ErrTooOld,
-// or that of a context that ended.
+// Errors: ErrBadURL, ErrNotCluster, ErrClusterDatabase, ErrRefused, ErrEvicts,
+// ErrTooOld, or that of a context that ended.
 func Open(ctx context.Context, address string, log *slog.Logger) (redis.UniversalClient, error) {
 	client, k, err := parse(address)
 	if err != nil {
@@ -123,10 +125,10 @@ func Open(ctx context.Context, address string, log *slog.Logger) (redis.Universa
 	switch {
 	case ctx.Err() != nil:
 		return nil, errors.Join(ctx.Err(), client.Close())
-	case errors.Is(err, ErrNotCluster):
+	case errors.Is(err, ErrNotCluster), errors.Is(err, ErrClusterDatabase), errors.Is(err, ErrRefused):
 		return nil, errors.Join(err, client.Close())
 	case err != nil:
-		log.WarnContext(ctx, "Redis does not answer; boards are stale until it does", "error", err)
+		log.WarnContext(ctx, "Redis does not say what it is; it is taken for what its address looks like, and boards are stale until it answers", "error", err)
 		return client, nil
 	}
 	if k == single && found.cluster() {

@@ -105,7 +105,7 @@ func TestOpenWhileRedisIsAway(t *testing.T) {
 	listener.Close()
 	for _, form := range []string{"redis://ann:secret@" + address + "/0", "redis://ann:secret@" + address + "?addr=" + address} {
 		client, log, err := open(t, form)
-		if err != nil || client == nil || !strings.Contains(log, "Redis does not answer") || strings.Contains(log, "secret") {
+		if err != nil || client == nil || !strings.Contains(log, "Redis does not say") || strings.Contains(log, "secret") {
 			t.Errorf("%v, logged %q", err, log)
 		}
 	}

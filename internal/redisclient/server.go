@@ -40,7 +40,8 @@ func (f facts) check() error {
 }
 
 // ask asks what a server is; of a Cluster's masters the first that would be
-// refused speaks for all. ErrNotCluster where that is all it is not.
+// refused speaks for all. ErrNotCluster, ErrClusterDatabase and ErrRefused are
+// what only another address mends.
 func ask(ctx context.Context, client redis.UniversalClient) (facts, error) {
 	var mu sync.Mutex
 	var found facts
@@ -56,10 +57,27 @@ func ask(ctx context.Context, client redis.UniversalClient) (facts, error) {
 		}
 		return nil
 	})
-	if err != nil && strings.Contains(err.Error(), "cluster support disabled") {
-		return nil, ErrNotCluster
+	return found, mistaken(err)
+}
+
+// mistaken tells by a server's words an address that is wrong from a server that
+// cannot answer now.
+func mistaken(err error) error {
+	if err == nil {
+		return nil
 	}
-	return found, err
+	for words, what := range map[string]error{
+		"cluster support disabled":             ErrNotCluster,
+		"SELECT is not allowed in cluster":     ErrClusterDatabase,
+		"WRONGPASS":                            ErrRefused,
+		"NOAUTH":                               ErrRefused,
+		"called without any password configur": ErrRefused,
+	} {
+		if strings.Contains(err.Error(), words) {
+			return what
+		}
+	}
+	return err
 }
 
 func eachMaster(ctx context.Context, client redis.UniversalClient, do func(context.Context, *redis.Client) error) error {
