@@ -25,6 +25,7 @@ func (b *Boards) rebuild(ctx context.Context, t tenant, o RebuildOptions, hold f
 	if o.Progress == nil {
 		o.Progress = func(RebuildProgress) {}
 	}
+	hold = b.meanwhile(t, hold)
 	b.log.InfoContext(ctx, "rebuilding boards", "campaign", t.ID)
 	for range 16 {
 		err := b.rebuildOnce(ctx, t, o, hold)
@@ -39,6 +40,25 @@ func (b *Boards) rebuild(ctx context.Context, t tenant, o RebuildOptions, hold f
 		}
 	}
 	return errs.New(errs.Unavailable, unavailableCode, "The boards keep changing while they are rebuilt; try again in a moment.")
+}
+
+// meanwhile gives a hold that now and then sweeps the boards that are read too:
+// a rebuild of many people takes longer than it takes boards to become stale.
+func (b *Boards) meanwhile(t tenant, hold func(context.Context) error) func(context.Context) error {
+	swept := b.clock.Now()
+	return func(ctx context.Context) error {
+		if now := b.clock.Now(); now.Sub(swept).Abs() >= beat {
+			swept = now
+			m, err := b.readMeta(ctx, t.ID)
+			if err != nil {
+				return err
+			}
+			if err := b.sweep(ctx, t, m.gen, hold); err != nil {
+				return err
+			}
+		}
+		return hold(ctx)
+	}
 }
 
 func (b *Boards) rebuildOnce(ctx context.Context, t tenant, o RebuildOptions, hold func(context.Context) error) error {

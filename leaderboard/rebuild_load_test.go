@@ -15,7 +15,7 @@ import (
 // TestRebuildsUnderLoad: boards are built anew again and again while people act,
 // and readers never see one that is half filled, nor a stale one.
 func TestRebuildsUnderLoad(t *testing.T) {
-	s := newStorm(t, redistest.Open(t), 20)
+	s := newStorm(t, redistest.Open(t), steady)
 	t.Cleanup(func() { wipe(t, s.redis, s.id) })
 	s.warm()
 	stale := s.stale.Load()

@@ -140,6 +140,33 @@ func TestRebuildTellsItsProgress(t *testing.T) {
 	}
 }
 
+// TestBoardsAreKeptDuringALongRebuild: those that are read do not become stale.
+func TestBoardsAreKeptDuringALongRebuild(t *testing.T) {
+	w := newWorld(t)
+	for i := range 5 * loadPage {
+		w.apply(w.record(act{account: fmt.Sprintf("a%04d", i), home: genova, points: 1}))
+	}
+	w.clock.Advance(2 * margin)
+	w.round()
+	w.keeper.lease.release(w.ctx)
+	pages := 0
+	err := w.boards.Rebuild(w.ctx, w.id, RebuildOptions{Progress: func(p RebuildProgress) {
+		if p.Stage != StageCheckpoints {
+			return
+		}
+		pages++
+		if page := w.page(PageRequest{Board: "people:all", Window: AllTime}); page.Stale {
+			t.Errorf("stale after %d pages", pages)
+		}
+		w.act("b", genova, 1)
+		w.clock.Advance(40 * time.Second)
+	}})
+	if err != nil || pages != 5 {
+		t.Fatalf("%d pages, %v", pages, err)
+	}
+	w.equal()
+}
+
 // TestRebuildWhereAnotherProcessKeepsTheCampaign: that one does it, in its next
 // round.
 func TestRebuildWhereAnotherProcessKeepsTheCampaign(t *testing.T) {
