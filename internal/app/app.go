@@ -17,6 +17,7 @@ import (
 	"github.com/musterhq/muster/domain/task"
 	"github.com/musterhq/muster/internal/clock"
 	"github.com/musterhq/muster/internal/embedded"
+	"github.com/musterhq/muster/internal/fault"
 	"github.com/musterhq/muster/internal/limits"
 	"github.com/musterhq/muster/internal/redisclient"
 	"github.com/musterhq/muster/leaderboard"
@@ -91,6 +92,7 @@ func Open(ctx context.Context, options Options) (*App, error) {
 	if a.clock == nil {
 		a.clock = clock.System{}
 	}
+	a.clock = fault.Clock(a.clock)
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -130,7 +132,7 @@ func (a *App) openFolder(ctx context.Context) (people.Keys, error) {
 	}
 	a.onClose("store", db.Close)
 	a.onRun("store", db.Run)
-	a.store = db
+	a.store = fault.Engine(db)
 	if err := db.Migrate(ctx, schemas()); err != nil {
 		return keys, fmt.Errorf("store: %w", err)
 	}
@@ -183,6 +185,7 @@ func (a *App) Redis() redis.UniversalClient { return a.redis }
 
 // plug makes the rooms and gives each what it declared it needs.
 func (a *App) plug(keys people.Keys) {
+	fault.Redis(a.redis)
 	a.Campaigns = campaign.New(a.store, a.clock)
 	a.People = people.New(a.store, people.Options{
 		Keys: keys, Limiter: limits.New(a.redis), Campaigns: a.Campaigns, Clock: a.clock, Log: a.log,

@@ -36,6 +36,8 @@ var house = []struct {
 	{"internal/backup", nil},
 	{"internal/dump", []string{"store"}},
 	{"internal/outfile", nil},
+	{"internal/fault", []string{"store", "internal/clock"}},
+	{"internal/faults", nil},
 	{"internal/limits", []string{"domain/people"}},
 	{"internal/redisclient", nil},
 	{"internal/redistest", []string{"internal/redisclient"}},

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/musterhq/muster/domain/people"
+	"github.com/musterhq/muster/internal/fault"
 	"github.com/musterhq/muster/store"
 	"github.com/musterhq/muster/store/mongo"
 )
@@ -36,7 +37,7 @@ func (a *App) openMongo(ctx context.Context) (people.Keys, error) {
 		return people.Keys{}, err
 	}
 	a.onClose("store", db.Close)
-	a.store = db
+	a.store = fault.Engine(db)
 	if err := db.Check(ctx, append(schemas(), nodesSchema)); err != nil {
 		return people.Keys{}, err
 	}

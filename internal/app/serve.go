@@ -80,7 +80,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, options ServeOpt
 	}
 	group.Go(func() error { return hub.Run(running) })
 	served := make(chan error, 1)
-	go func() { served <- server.Fiber().Listener(listener) }()
+	go func() { served <- server.Fiber().Listener(newPatient(listener, a.log)) }()
 
 	var failure error
 	select {

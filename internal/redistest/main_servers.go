@@ -11,10 +11,7 @@ import (
 )
 
 // address is of the Redis that this run is on.
-var (
-	address   string
-	onCluster bool
-)
+var address string
 
 // Main runs a package's tests on each of the real servers and gives the code to
 // exit with.

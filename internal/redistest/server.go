@@ -1,4 +1,4 @@
-//go:build servers
+//go:build servers || fault
 
 package redistest
 
@@ -230,6 +230,9 @@ func await(t testing.TB, what string, holds func() bool) {
 		}
 	}
 }
+
+// onCluster says that the Redis that this run is on is a Cluster.
+var onCluster bool
 
 // StartLike starts servers of the test's own, of the kind that this run is on: one,
 // or a Cluster of three masters. It gives their address too.

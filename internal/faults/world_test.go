@@ -1,0 +1,197 @@
+//go:build fault
+
+package faults
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/musterhq/muster/internal/redistest"
+)
+
+// world is a server under load, and what it stands on.
+type world struct {
+	t      *testing.T
+	row    row
+	data   string   // data folder, as the server sees it
+	redis  string   // address; empty: inside the process
+	prefix []string // what the server is started by: another namespace, limits
+	orders string   // file that the hooks obey
+	server *process
+	base   atomic.Pointer[string]
+	load   *load
+}
+
+// newWorld makes a folder with a campaign; nothing runs yet.
+func newWorld(t *testing.T, fault string) *world {
+	t.Helper()
+	folder := t.TempDir()
+	w := &world{t: t, row: row{Fault: fault, Rounds: 1}, data: filepath.Join(folder, "data"), orders: filepath.Join(folder, "orders")}
+	if err := os.CopyFS(w.data, os.DirFS(template)); err != nil {
+		t.Fatal(err)
+	}
+	empty := ""
+	w.base.Store(&empty)
+	return w
+}
+
+// onRedis is newWorld on a Redis of its own, which is behind a proxy.
+func onRedis(t *testing.T, fault string) (*world, *redistest.Server, *redistest.Proxy) {
+	t.Helper()
+	w := newWorld(t, fault)
+	server := redistest.Start(t)
+	proxy := redistest.NewProxy(t, server)
+	w.redis = proxy.URL()
+	return w, server, proxy
+}
+
+// order tells the hooks what to do. The server sees it in some hundredths of a
+// second.
+func (w *world) order(lines ...string) {
+	w.t.Helper()
+	next := w.orders + ".next"
+	if err := os.WriteFile(next, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.Rename(next, w.orders); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) command(args ...string) []string {
+	all := append(append([]string{}, w.prefix...), binary, "--log-level", "warn")
+	all = append(all, args...)
+	all = append(all, "--data", w.data)
+	if w.redis != "" {
+		all = append(all, "--redis-url", w.redis)
+	}
+	return all
+}
+
+// start starts the server and waits until it is ready, which a process that is
+// told to die need not live to see.
+func (w *world) start() {
+	w.t.Helper()
+	lines := make(chan string, 1)
+	w.server = launch(w.t, []string{"MUSTER_FAULT=" + w.orders}, lines, w.command("serve", "--listen", "127.0.0.1:0")...)
+	select {
+	case line := <-lines:
+		_, address, _ := strings.Cut(line, "http://")
+		base := "http://" + strings.Fields(address)[0]
+		w.base.Store(&base)
+	case <-w.server.exited:
+		w.t.Fatalf("the server ended at once:\n%s", w.server.tail())
+	case <-time.After(patience):
+		w.t.Fatal("the server does not start")
+	}
+	await(w.t, "a server that is ready", func() bool { return w.server.died() || status(*w.base.Load(), "/readyz") == 200 })
+}
+
+// begin starts the server and the load on it, and waits until all is warm.
+func (w *world) begin() {
+	w.t.Helper()
+	w.start()
+	w.load = newLoad(w)
+	w.load.begin()
+	w.more("answers with ranks", &w.load.fresh, 40)
+}
+
+// more waits until a counter has grown by so many.
+func (w *world) more(what string, counter *atomic.Int64, by int64) {
+	w.t.Helper()
+	until := counter.Load() + by
+	await(w.t, what, func() bool { return counter.Load() >= until })
+}
+
+// lasting keeps a fault up for a while: it is the fault's length, not a wait for
+// something.
+func lasting(d time.Duration) { <-time.After(d) }
+
+// heals waits for ranks and says in the row how long they took to come back.
+func (w *world) heals() {
+	w.t.Helper()
+	began := time.Now()
+	w.more("ranks again", &w.load.fresh, 20)
+	w.row.Healed = max(w.row.Healed, time.Since(began).Seconds())
+}
+
+// end stops the load, and holds journal, ledgers and boards against each other.
+// It writes the row, and fails the test where something is wrong.
+func (w *world) end(asserted string) {
+	w.t.Helper()
+	verdict, equal := w.judge()
+	w.write(asserted, verdict, equal)
+	if !verdict.Holds() {
+		w.t.Errorf("journal and ledger differ: %s", verdict)
+	}
+	if !equal {
+		w.t.Error("the boards do not equal the ledger")
+	}
+	if verdict.OK < 20 {
+		w.t.Errorf("%s: that is no load", verdict)
+	}
+}
+
+func (w *world) write(asserted string, v *Verdict, equal bool) {
+	w.row.Asserted = asserted
+	w.row.Ops, w.row.OK, w.row.Unknown, w.row.Actions = v.Operations, v.OK, v.Unknown, v.Actions
+	w.row.Lost, w.row.Doubled, w.row.Equal = len(v.Lost)+len(v.Invented)+len(v.Unequal), len(v.Doubled), equal
+	w.t.Logf("%s; boards equal: %v; healed after %.1f s", v, equal, w.row.Healed)
+	addRow(w.row)
+}
+
+// judge ends everything and says what came of it.
+func (w *world) judge() (*Verdict, bool) {
+	w.t.Helper()
+	w.load.end()
+	verdict := w.verdict()
+	w.server.stop(w.t)
+	equal, actions := w.verify()
+	if there := w.load.entries; actions >= 0 && actions != there {
+		w.t.Errorf("people are shown %d actions, and %d are in the ledger", there, actions)
+	}
+	return verdict, equal
+}
+
+// verdict holds the journal against what people are shown of their ledgers.
+func (w *world) verdict() *Verdict {
+	w.t.Helper()
+	ledgers := w.load.ledgers()
+	file, err := os.Open(w.load.path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer file.Close()
+	lines, err := Read(file)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return Check(lines, ledgers)
+}
+
+// verify recounts the ledger of a server that does not run, and gives how many
+// actions are in it; -1 where it could not be recounted.
+func (w *world) verify() (equal bool, actions int) {
+	w.t.Helper()
+	out, code := run(w.t, []string{"MUSTER_FAULT=" + w.orders}, w.command("verify", "boards", "--json")...)
+	var found struct {
+		Actions   int
+		Campaigns []struct {
+			Equal       bool
+			Differences []json.RawMessage
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &found); err != nil || len(found.Campaigns) != 1 {
+		w.t.Logf("verify exit %d: %.400s", code, out)
+		return false, -1
+	}
+	if c := found.Campaigns[0]; !c.Equal {
+		w.t.Logf("%d differences, first %s", len(c.Differences), c.Differences[0])
+	}
+	return code == 0 && found.Campaigns[0].Equal, found.Actions
+}
