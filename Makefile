@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 GOLANGCI := v2.6.2
 
-.PHONY: test lint race fuzz test-browser servers servers-stop test-servers test-histories test-realdata demo-check bench
+.PHONY: test lint race fuzz test-browser servers servers-stop test-servers test-faults test-histories test-realdata demo-check bench
 
 test: ## everything that needs Go alone
 	go test ./...
@@ -38,3 +38,7 @@ test-realdata: ## imports of the real files; DATA is their folder
 
 demo-check: ## a 30 s demo whose JSON is checked
 	scripts/demo-check.sh
+
+test-faults: ## the real binary under faults; needs redis-server and root. FAULT_ROUNDS bounds it; without, it writes the table of docs/reliability.md
+	scripts/need.sh redis-server "Debian: apt-get install redis-server"
+	FAULT_TABLE=$(CURDIR)/docs/reliability.md go test -tags fault -count 1 -timeout 40m -v ./internal/faults/

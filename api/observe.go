@@ -2,6 +2,7 @@ package api
 
 import (
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -81,7 +82,7 @@ func (a *API) operations() {
 	a.fiber.Get("/healthz", func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) })
 	a.fiber.Get("/readyz", a.ready)
 	a.fiber.Get("/metrics", onLoopback, adaptor.HTTPHandler(promhttp.HandlerFor(a.meters.registry, promhttp.HandlerOpts{})))
-	a.fiber.Get("/openapi.json", a.openapi)
+	a.fiber.Get("/openapi.json", a.openapi())
 	a.documentation()
 	a.boardPage()
 	a.inbox()
@@ -97,11 +98,16 @@ func (a *API) ready(c *fiber.Ctx) error {
 	return c.JSON(fiber.Map{"status": "ready"})
 }
 
-func (a *API) openapi(c *fiber.Ctx) error {
-	document, err := a.huma.OpenAPI().MarshalJSON()
-	if err != nil {
-		return err
+// openapi answers the contract, which is written once: it is large, anybody may
+// ask for it, and it does not wait in line.
+func (a *API) openapi() fiber.Handler {
+	write := sync.OnceValues(a.huma.OpenAPI().MarshalJSON)
+	return func(c *fiber.Ctx) error {
+		document, err := write()
+		if err != nil {
+			return err
+		}
+		c.Set(fiber.HeaderContentType, "application/vnd.oai.openapi+json;version=3.1")
+		return c.Send(document)
 	}
-	c.Set(fiber.HeaderContentType, "application/vnd.oai.openapi+json;version=3.1")
-	return c.Send(document)
 }

@@ -91,7 +91,7 @@ func TestAnyOrder(t *testing.T) {
 		now := time.Now()
 		actions := make([]action, 60)
 		for i := range actions {
-			actions[i] = action{fmt.Sprintf("-%d-%d", round, i), kinds[random.IntN(len(kinds))], 1 + random.IntN(60), now.Add(-time.Duration(random.IntN(48*60)) * time.Minute)}
+			actions[i] = action{fmt.Sprintf("-%d-%d", round, i), kinds[random.IntN(len(kinds))], 1 + random.IntN(50), now.Add(-time.Duration(random.IntN(48*60)) * time.Minute)}
 		}
 		var first int64
 		for twin := range 6 {

@@ -47,7 +47,6 @@ type load struct {
 	journal *Journal
 	people  []*person
 	http    *http.Client
-	entries int // in all ledgers, as of the last look
 	// shift moves the phones' clocks; age is how long ago things were done.
 	shift, age time.Duration
 
@@ -306,10 +305,8 @@ func (l *load) end() {
 func (l *load) ledgers() map[string][]Entry {
 	l.w.t.Helper()
 	all := map[string][]Entry{}
-	l.entries = 0
 	for _, p := range l.people {
 		all[p.email] = l.ledger(p)
-		l.entries += len(all[p.email])
 	}
 	return all
 }

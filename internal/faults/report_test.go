@@ -22,6 +22,7 @@ type row struct {
 	Actions  int     `json:"actions"`
 	Lost     int     `json:"lost"`
 	Doubled  int     `json:"doubled"`
+	Wrong    int     `json:"wrong"` // invented, worth other points than answered, totals that fell
 	Equal    bool    `json:"boards_equal"`
 	Healed   float64 `json:"healed_seconds"` // 0: nothing had to heal
 	Asserted string  `json:"asserted"`
@@ -76,8 +77,8 @@ func table() string {
 	var b strings.Builder
 	sum := row{}
 	fmt.Fprintf(&b, "\nRun of %s, %s/%s, %d CPUs.\n\n", time.Now().UTC().Format("2006-01-02"), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	b.WriteString("| Fault | Rounds | Operations | ok | unknown | Actions acknowledged | Lost | Doubled | Boards equal | Healed after | What was held to |\n")
-	b.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|---|--:|---|\n")
+	b.WriteString("| Fault | Rounds | Operations | ok | unknown | Actions acknowledged | Lost | Doubled | Wrong | Boards equal | Healed after | What was held to |\n")
+	b.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|---|\n")
 	line := func(r row) {
 		equal, healed := "yes", "–"
 		if !r.Equal {
@@ -86,8 +87,8 @@ func table() string {
 		if r.Healed > 0 {
 			healed = fmt.Sprintf("%.1f s", r.Healed)
 		}
-		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %d | %d | %d | %s | %s | %s |\n",
-			r.Fault, r.Rounds, r.Ops, r.OK, r.Unknown, r.Actions, r.Lost, r.Doubled, equal, healed, r.Asserted)
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %d | %d | %d | %d | %s | %s | %s |\n",
+			r.Fault, r.Rounds, r.Ops, r.OK, r.Unknown, r.Actions, r.Lost, r.Doubled, r.Wrong, equal, healed, r.Asserted)
 	}
 	for _, r := range rows {
 		if r.Broken {
@@ -95,12 +96,12 @@ func table() string {
 		}
 		line(r)
 		sum.Rounds, sum.Ops, sum.OK, sum.Unknown = sum.Rounds+r.Rounds, sum.Ops+r.Ops, sum.OK+r.OK, sum.Unknown+r.Unknown
-		sum.Actions, sum.Lost, sum.Doubled = sum.Actions+r.Actions, sum.Lost+r.Lost, sum.Doubled+r.Doubled
+		sum.Actions, sum.Lost, sum.Doubled, sum.Wrong = sum.Actions+r.Actions, sum.Lost+r.Lost, sum.Doubled+r.Doubled, sum.Wrong+r.Wrong
 	}
-	fmt.Fprintf(&b, "| **all** | %d | %d | %d | %d | %d | **%d** | **%d** | | | |\n", sum.Rounds, sum.Ops, sum.OK, sum.Unknown, sum.Actions, sum.Lost, sum.Doubled)
+	fmt.Fprintf(&b, "| **all** | %d | %d | %d | %d | %d | **%d** | **%d** | **%d** | | | |\n", sum.Rounds, sum.Ops, sum.OK, sum.Unknown, sum.Actions, sum.Lost, sum.Doubled, sum.Wrong)
 	b.WriteString("\nThe same checker on builds that are wrong on purpose, which it must find out:\n\n")
-	b.WriteString("| Build | Rounds | Operations | ok | unknown | Actions acknowledged | Lost | Doubled | Boards equal | Healed after | What was held to |\n")
-	b.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|---|--:|---|\n")
+	b.WriteString("| Build | Rounds | Operations | ok | unknown | Actions acknowledged | Lost | Doubled | Wrong | Boards equal | Healed after | What was held to |\n")
+	b.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|---|\n")
 	for _, r := range rows {
 		if r.Broken {
 			line(r)
