@@ -80,6 +80,9 @@ func (c *caller) answer() (status int, body string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	if response.StatusCode == http.StatusServiceUnavailable && response.Header.Get("Retry-After") == "" {
+		c.t.Errorf("a refusal for now without Retry-After: %s", raw)
+	}
 	return response.StatusCode, string(raw)
 }
 
