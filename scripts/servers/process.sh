@@ -23,11 +23,11 @@ launch() {
   # shellcheck disable=SC2016 # the inner shell expands them
   setsid timeout --signal="$(signal "$server")" --kill-after=30 "$limit" bash -c '
     . "$1/process.sh"
-    echo "$$ $(started $$) $boot" >"$2.new" && mv "$2.new" "$2"
-    cd "$3"; shift 3
+    echo "$$ $(started $$) $boot" >"$2.new" && mv "$2.new" "$2" && cd "$3" || exit 1
+    shift 3
     exec "$@"' "$server" "$here" "$run/$server.pid" "$run/$server" "$@" \
     </dev/null >>"$run/$server.log" 2>&1 9>&- &
-  wait_for 10 test -s "$run/$server.pid" || die "$server did not start: $(tail -n 1 "$run/$server.log")"
+  wait_for 30 test -s "$run/$server.pid" || die "$server did not start: $(tail -n 1 "$run/$server.log")"
 }
 
 # signal SERVER: what asks it to end at once. PostgreSQL would wait for its clients.

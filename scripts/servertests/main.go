@@ -7,17 +7,22 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
+	"syscall"
 )
 
 func main() {
-	problems, err := run(os.Args[1:], os.Stdout)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	problems, err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
 	if err != nil {
 		problems = append(problems, err.Error())
 	}
@@ -29,8 +34,8 @@ func main() {
 	}
 }
 
-func run(packages []string, out io.Writer) ([]string, error) {
-	tagged, err := taggedTests()
+func run(ctx context.Context, packages []string, out io.Writer) ([]string, error) {
+	tagged, err := taggedTests(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +43,7 @@ func run(packages []string, out io.Writer) ([]string, error) {
 		packages = append(packages, name)
 	}
 	// The list is in one order, and each package in it once.
-	listing, err := list("servers", packages...)
+	listing, err := list(ctx, "servers", packages...)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +51,7 @@ func run(packages []string, out io.Writer) ([]string, error) {
 	for _, p := range listing {
 		args = append(args, p.ImportPath)
 	}
-	cmd := exec.Command("go", args...)
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Stderr = os.Stderr
 	events, err := cmd.StdoutPipe()
 	if err != nil {
@@ -66,7 +71,7 @@ func run(packages []string, out io.Writer) ([]string, error) {
 	if failed != nil && len(problems) == 0 {
 		problems = []string{"go test: " + failed.Error()}
 	}
-	fmt.Fprintf(out, "%d tests passed on the servers, %d of them of files with the tag\n", results.passed(), tagged.count())
+	fmt.Fprintf(out, "%d tests passed on the servers; the files with the tag have %d\n", results.passed(), tagged.count())
 	return problems, nil
 }
 
@@ -76,9 +81,9 @@ type listed struct {
 }
 
 // list asks go which packages and test files a build with a tag has.
-func list(tag string, packages ...string) ([]listed, error) {
+func list(ctx context.Context, tag string, packages ...string) ([]listed, error) {
 	args := []string{"list", "-tags", tag, "-json=ImportPath,Dir,TestGoFiles,XTestGoFiles", "--"}
-	cmd := exec.Command("go", append(args, packages...)...)
+	cmd := exec.CommandContext(ctx, "go", append(args, packages...)...) //nolint:gosec // packages of this module
 	cmd.Stderr = os.Stderr
 	answer, err := cmd.StdoutPipe()
 	if err != nil {

@@ -76,7 +76,7 @@ func TestTestsIn(t *testing.T) {
 // TestTaggedTests: the project's own files with the tag are found.
 func TestTaggedTests(t *testing.T) {
 	t.Chdir(filepath.Join("..", ".."))
-	found, err := taggedTests()
+	found, err := taggedTests(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -21,8 +22,8 @@ func (t tests) count() int {
 }
 
 // taggedTests finds the tests of files that only a build with the tag has.
-func taggedTests() (tests, error) {
-	plain, err := list("", "./...")
+func taggedTests(ctx context.Context) (tests, error) {
+	plain, err := list(ctx, "", "./...")
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +31,7 @@ func taggedTests() (tests, error) {
 	for _, p := range plain {
 		always[p.ImportPath] = p.tests()
 	}
-	with, err := list("servers", "./...")
+	with, err := list(ctx, "servers", "./...")
 	if err != nil {
 		return nil, err
 	}
