@@ -20,7 +20,8 @@ const (
 	// lookValid is how long a look is believed. With none so new, each call
 	// reads its session.
 	lookValid = 5 * time.Second
-	lookLimit = 3 * time.Second
+	// lookLimit ends a look that the store does not answer.
+	lookLimit = 10 * time.Second
 )
 
 // ended is what this node knows of sessions that ended and of roles that
