@@ -31,7 +31,7 @@ func open(t *testing.T, address string) redis.UniversalClient {
 
 // TestOneNodeOfAClusterIsEnough: it says itself what it is.
 func TestOneNodeOfAClusterIsEnough(t *testing.T) {
-	nodes, address := redistest.StartCluster(t, 3)
+	nodes, address := redistest.StartCluster(t)
 	for _, form := range []string{address, nodes[2].URL()} {
 		client := open(t, form)
 		if _, ok := client.(*redis.ClusterClient); !ok {

@@ -3,6 +3,7 @@
 package redistest
 
 import (
+	"context"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -24,17 +25,19 @@ type Proxy struct {
 	lost    int
 	conns   map[net.Conn]bool
 	closing bool
+	dialer  net.Dialer
+	ctx     context.Context // ends with the test
 	running sync.WaitGroup
 }
 
 // NewProxy starts a proxy to a server; it ends with the test.
 func NewProxy(t testing.TB, target *Server) *Proxy {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{Addr: listener.Addr().String(), target: target.Addr, random: rand.New(rand.NewPCG(1, 2)), conns: map[net.Conn]bool{}}
+	p := &Proxy{Addr: listener.Addr().String(), target: target.Addr, random: rand.New(rand.NewPCG(1, 2)), conns: map[net.Conn]bool{}, ctx: t.Context()}
 	p.running.Go(func() {
 		for {
 			client, err := listener.Accept()
@@ -93,7 +96,7 @@ func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for conn := range p.conns {
-		conn.Close()
+		_ = conn.Close()
 	}
 }
 
@@ -102,7 +105,7 @@ func (p *Proxy) hold(conn net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closing {
-		conn.Close()
+		_ = conn.Close()
 		return false
 	}
 	p.conns[conn] = true
@@ -113,7 +116,7 @@ func (p *Proxy) release(conn net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.conns, conn)
-	conn.Close()
+	_ = conn.Close()
 }
 
 func (p *Proxy) serve(client net.Conn) {
@@ -124,7 +127,7 @@ func (p *Proxy) serve(client net.Conn) {
 	p.mu.Lock()
 	target := p.target
 	p.mu.Unlock()
-	server, err := net.DialTimeout("tcp", target, time.Second)
+	server, err := p.dialer.DialContext(p.ctx, "tcp", target)
 	if err != nil || !p.hold(server) {
 		return
 	}
@@ -132,10 +135,10 @@ func (p *Proxy) serve(client net.Conn) {
 	var asking sync.WaitGroup
 	asking.Go(func() {
 		_, _ = io.Copy(server, client)
-		server.Close()
+		_ = server.Close()
 	})
 	p.answer(client, server)
-	client.Close()
+	_ = client.Close()
 	asking.Wait()
 }
 

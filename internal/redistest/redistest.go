@@ -58,7 +58,7 @@ func Dial(t testing.TB, address string) redis.UniversalClient {
 }
 
 func closing(t testing.TB, client redis.UniversalClient) redis.UniversalClient {
-	t.Cleanup(func() { client.Close() })
+	t.Cleanup(func() { _ = client.Close() })
 	return client
 }
 

@@ -57,7 +57,7 @@ func newServer(t testing.TB) *Server {
 func freePort(t testing.TB) int {
 	t.Helper()
 	for {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func (s *Server) URL() string { return "redis://" + s.Addr + "/0" }
 func (s *Server) Client() *redis.Client {
 	s.t.Helper()
 	client := redis.NewClient(&redis.Options{Addr: s.Addr, MaxRetries: -1, ReadTimeout: time.Minute})
-	s.t.Cleanup(func() { client.Close() })
+	s.t.Cleanup(func() { _ = client.Close() })
 	return client
 }
 
@@ -89,7 +89,7 @@ func (s *Server) Restart() {
 		s.t.Fatal("redis-server is not installed (Debian: apt-get install redis-server)")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), life)
-	cmd := exec.CommandContext(ctx, binary, slices.Concat(s.args, []string{"--bind", "127.0.0.1", "--port", s.port, "--dir", s.folder})...)
+	cmd := exec.CommandContext(ctx, binary, slices.Concat(s.args, []string{"--bind", "127.0.0.1", "--port", s.port, "--dir", s.folder})...) //nolint:gosec // a server of the test's own
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started, exited := make(chan error), make(chan struct{})
 	go func() {
@@ -239,7 +239,7 @@ var onCluster bool
 func StartLike(t testing.TB) ([]*Server, string) {
 	t.Helper()
 	if onCluster {
-		return StartCluster(t, 3)
+		return StartCluster(t)
 	}
 	s := Start(t)
 	return []*Server{s}, s.URL()
@@ -263,9 +263,12 @@ func Of(t testing.TB, servers []*Server, client redis.UniversalClient, key strin
 	return servers[i]
 }
 
-// StartCluster starts a Cluster of as many masters, and gives them and their
+// masters is how many a Cluster of the tests has.
+const masters = 3
+
+// StartCluster starts a Cluster of three masters, and gives them and their
 // address.
-func StartCluster(t testing.TB, masters int) ([]*Server, string) {
+func StartCluster(t testing.TB) ([]*Server, string) {
 	t.Helper()
 	ctx := context.Background()
 	nodes, address := make([]*Server, masters), ""
