@@ -114,7 +114,7 @@ func (f *follower) expect(t *testing.T, name, feed string, epoch string, ids []s
 // connects counts how often clients have connected.
 func connects(followers []*follower) (n int64) {
 	for _, f := range followers {
-		n += int64(f.Counters().Connects)
+		n += f.Counters().Connects
 	}
 	return n
 }

@@ -41,6 +41,7 @@ func lost(err error) error {
 	return &lostAnswer{err}
 }
 
+// DialHook makes the client look again when a node cannot be reached.
 func (h nodeHook) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := next(ctx, network, address)
@@ -51,6 +52,7 @@ func (h nodeHook) DialHook(next redis.DialHook) redis.DialHook {
 	}
 }
 
+// ProcessHook makes a lost answer final.
 func (h nodeHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		err := lost(next(ctx, cmd))

@@ -20,16 +20,17 @@ var (
 	// ErrBadURL is the answer to an address that is none. It does not quote the
 	// address, which may hold a password.
 	ErrBadURL = errors.New("the Redis address is not one: write redis://host:6379/0, or for a Cluster redis://host1:6379?addr=host2:6379&addr=host3:6379")
-	// ErrNotCluster: several addresses were given, and what answers is no Cluster.
+	// ErrNotCluster says that several addresses were given, and what answers is no
+	// Cluster.
 	ErrNotCluster = errors.New("the Redis address names several servers, and they are no Cluster: name one server, all of one Cluster, or Sentinels with master_name")
-	// ErrClusterDatabase: a Cluster has database 0 alone.
+	// ErrClusterDatabase says that a Cluster has database 0 alone.
 	ErrClusterDatabase = errors.New("the Redis address names a database, and it is a Cluster, which has none but 0: leave the number out")
-	// ErrRefused: the server does not take the name or the password.
-	ErrRefused = errors.New("Redis refuses the user and password of its address")
-	// ErrEvicts: the server may throw away keys that do not expire, and a board
-	// without them is wrong and does not know it.
+	// ErrRefused says that the server does not take the name or the password.
+	ErrRefused = errors.New("the user and password of the Redis address are refused")
+	// ErrEvicts says that the server may throw away keys that do not expire: a
+	// board without them is wrong and does not know it.
 	ErrEvicts = errors.New("this Redis throws keys away when it is full, and boards would be wrong: set maxmemory-policy noeviction")
-	// ErrTooOld: the server lacks what scripts need.
+	// ErrTooOld says that the server lacks what scripts need.
 	ErrTooOld = errors.New("this Redis is too old: Muster needs Redis 7 or later, or Valkey 8 or later")
 )
 

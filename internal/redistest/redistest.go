@@ -25,6 +25,7 @@ import (
 // silence keeps the client from writing about servers that tests took away.
 type silence struct{}
 
+// Printf implements the client's logger.
 func (silence) Printf(context.Context, string, ...any) {}
 
 // InProcess gives a test a Redis inside the process, in every build: for tests

@@ -295,7 +295,7 @@ func StartCluster(t testing.TB) ([]*Server, string) {
 	for _, node := range nodes {
 		client := node.Client()
 		await(t, "the Cluster to form", func() bool {
-			found, err := client.ClusterSlots(ctx).Result()
+			found, err := client.ClusterShards(ctx).Result()
 			return err == nil && len(found) == masters && strings.Contains(client.ClusterInfo(ctx).Val(), "cluster_state:ok")
 		})
 	}
