@@ -60,7 +60,7 @@ func journal(t *testing.T, path string) []byte {
 func TestBackupWhileServing(t *testing.T) {
 	folder := t.TempDir()
 	data, written := filepath.Join(folder, "data"), filepath.Join(folder, "journal")
-	demo, errs := child(t.Context(), t, "demo", "--listen", "127.0.0.1:0", "--for", "8s", "--volunteers", "40", "--json", "--data", data, "--journal", written, "--log-level", "error")
+	demo, errs := child(t.Context(), t, "demo", "--listen", "127.0.0.1:0", "--volunteers", "40", "--json", "--data", data, "--journal", written, "--log-level", "error")
 	for i := range 3 {
 		seen := 0
 		wait(t, "more actions are acknowledged", func() bool {
@@ -83,12 +83,13 @@ func TestBackupWhileServing(t *testing.T) {
 			t.Errorf("the keys are not what they were: %v", err)
 		}
 	}
-	last := len(journal(t, filepath.Join(folder, "journal2")))
+	last := len(journal(t, written))
+	wait(t, "actions are still acknowledged: the backups were beside a writer", func() bool { return len(journal(t, written)) > last })
+	if err := demo.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
 	if err := demo.Wait(); err != nil {
 		t.Fatalf("the demo: %v: %s", err, errs)
-	}
-	if len(journal(t, written)) == last {
-		t.Error("nothing was written after the last backup: it was not beside a writer")
 	}
 	movesAcross(t, folder, data, written)
 	findsWrong(t, folder, data)
@@ -101,6 +102,9 @@ func movesAcross(t *testing.T, folder, data, written string) {
 	one, two, moved := filepath.Join(folder, "one.gz"), filepath.Join(folder, "two.gz"), filepath.Join(folder, "moved")
 	says(t, exitOK, "Exported", "export", one, "--data", data, "--log-level", "error")
 	says(t, exitOK, "is whole", "import", "data", one, "--data", moved, "--dry-run")
+	if header, _, _ := strings.Cut(gunzip(t, one), "\n"); !strings.Contains(header, `"campaigns"]`) {
+		t.Errorf("campaigns are not last, so an import that was cut short would show them: %s", header)
+	}
 	if _, err := os.Stat(moved); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a dry run made something: %v", err)
 	}
@@ -109,7 +113,7 @@ func movesAcross(t *testing.T, folder, data, written string) {
 	says(t, exitUsage, "holds campaigns", "import", "data", one, "--data", moved, "--log-level", "error")
 	says(t, exitOK, "\nequal: ", "import", "data", one, "--data", moved, "--force", "--log-level", "error")
 	says(t, exitOK, "Exported", "export", two, "--data", moved, "--log-level", "error")
-	if a, b := documentsOf(t, one), documentsOf(t, two); len(a) < 1000 || !slices.Equal(a, b) {
+	if a, b := documentsOf(t, one), documentsOf(t, two); len(a) < 700 || !slices.Equal(a, b) {
 		t.Errorf("%d documents were moved and %d came, or they are not the same", len(a), len(b))
 	}
 	says(t, exitUsage, "exists", "export", one, "--data", data, "--log-level", "error")

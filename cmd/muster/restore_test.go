@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/musterhq/muster/internal/backup"
 )
 
 func gunzip(t *testing.T, path string) string {
@@ -92,6 +95,36 @@ func TestRestoreKilledAtEachStep(t *testing.T) {
 	}
 }
 
+// forge makes a backup of a folder, in all forms right, that has another text
+// for one file.
+func forge(t *testing.T, path, data, name, text string) {
+	t.Helper()
+	var m backup.Manifest
+	contents := map[string][]byte{}
+	for _, file := range []string{"keys.json", "muster.db"} {
+		content, err := os.ReadFile(filepath.Join(data, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file == name {
+			content = []byte(text)
+		}
+		described, err := backup.Describe(file, bytes.NewReader(content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		contents[file], m.Files = content, append(m.Files, described)
+	}
+	var out bytes.Buffer
+	err := backup.Write(&out, m, func(file string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(contents[file])), nil })
+	if err == nil {
+		err = os.WriteFile(path, out.Bytes(), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestRestoreRefuses: what cannot be restored is one line, and nothing is made.
 func TestRestoreRefuses(t *testing.T) {
 	data, folder := aFolder(t, 0), t.TempDir()
@@ -117,6 +150,15 @@ func TestRestoreRefuses(t *testing.T) {
 		says(t, exitFailed, "damaged", "restore", name, "--data", never)
 		if _, err := os.Stat(never); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: something was made: %v", what, err)
+		}
+	}
+	for what, bad := range map[string]string{"keys.json": "no keys", "muster.db": "no database, though the hash is right"} {
+		name := filepath.Join(folder, "forged "+what)
+		forge(t, name, data, what, bad)
+		empty := t.TempDir()
+		says(t, exitFailed, "damaged, or is none: "+what, "restore", name, "--data", empty)
+		if got := names(t, empty); len(got) != 0 {
+			t.Errorf("a forged %s: made %v", what, got)
 		}
 	}
 	says(t, exitUsage, "no such file", "restore", filepath.Join(folder, "missing"), "--data", filepath.Join(folder, "never"))

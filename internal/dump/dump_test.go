@@ -210,6 +210,10 @@ func TestBadDocuments(t *testing.T) {
 	if _, err := check(signedAs(0, "people")); !errors.Is(err, dump.ErrDamaged) {
 		t.Errorf("without a format: %v", err)
 	}
+	line := `{"collection":"people","document":{` + head + "}}\n"
+	if _, err := dump.Import(t.Context(), bytes.NewReader(signed("people", strings.Replace(line, "people", "others", 1), line)), engine(t), all, nil); !errors.Is(err, dump.ErrDamaged) {
+		t.Errorf("of a collection that the header does not list: %v", err)
+	}
 	for _, campaign := range []string{"", store.Everywhere} { // the engine refuses it
 		content := signed("people", `{"collection":"people","document":`+strings.Replace("{"+head+"}", "genova", campaign, 1)+"}\n")
 		if _, err := dump.Import(t.Context(), bytes.NewReader(content), engine(t), all, nil); !errors.Is(err, store.ErrQuery) {
@@ -260,10 +264,17 @@ type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
-// TestExportRefusesAStrangeHead: a document that does not say who it is would
-// come back as somebody else.
-func TestExportRefusesAStrangeHead(t *testing.T) {
+// TestExportRefuses: a document that does not say who it is would come back as
+// somebody else, and one that is broken inside not at all.
+func TestExportRefuses(t *testing.T) {
+	broken := document(t, "genova", "p", 1, bson.E{Key: "x", Value: bson.D{{Key: "y", Value: "zz"}}})
+	broken.Body = bytes.Replace(broken.Body, []byte("\x03\x00\x00\x00zz"), []byte("\x7f\x00\x00\x00zz"), 1)
 	db := engine(t)
+	load(t, db, &people, broken)
+	if _, err := dump.Export(t.Context(), io.Discard, db, all, dump.Header{}, nil); err == nil {
+		t.Error("a broken document was exported")
+	}
+	db = engine(t)
 	strange := document(t, "genova", "p", 1)
 	strange.Version = 2
 	load(t, db, &people, strange)

@@ -75,6 +75,9 @@ func encode(collection string, doc store.Raw) ([]byte, error) {
 }
 
 func encodeBSON(collection string, doc store.Raw) ([]byte, error) {
+	if !sound(doc.Body) { // decode would refuse it
+		return nil, fmt.Errorf("a document of %s is no BSON", collection)
+	}
 	text, err := json.Marshal(line{Collection: collection, BSON: doc.Body})
 	return append(text, '\n'), err
 }
