@@ -77,7 +77,7 @@ func TestWrongUseExits2(t *testing.T) {
 		{"time zone", []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--campaign", "c1", "--name", "C", "--admin-email", "a@example.org", "--time-zone", "Mars"}},
 		{"mail server", []string{"serve", "--data", data, "--smtp-url", "mail.example.org"}},
 		{"Redis address", []string{"serve", "--data", data, "--redis-url", "localhost", "--listen", "127.0.0.1:0"}},
-		{"MUSTER_MONGO_URL", []string{"serve", "--data", data, "--mongo-url", "mongodb://localhost", "--listen", "127.0.0.1:0"}},
+		{"mongodb://", []string{"serve", "--data", data, "--mongo-url", "localhost:27017", "--listen", "127.0.0.1:0"}},
 		{"cannot listen", []string{"demo", "--listen", busy}},
 		{"--volunteers", []string{"demo", "--volunteers", "0"}},
 		{"--volunteers", []string{"demo", "--volunteers", "many"}},
@@ -222,7 +222,7 @@ func TestKeysAreListedRotatedAndRetired(t *testing.T) {
 func TestHelpIsComplete(t *testing.T) {
 	for _, command := range []string{
 		"", "serve", "demo", "campaign create", "campaign list", "import postcodes", "import data", "export", "backup", "restore", "migrate",
-		"verify boards", "rebuild boards", "token", "keys list", "keys rotate", "keys retire", "bench actions", "bench boards",
+		"verify boards", "rebuild boards", "token", "keys list", "keys rotate", "keys retire", "bench actions",
 	} {
 		exit, out, _ := muster(t, append(strings.Fields(command), "--help")...)
 		if exit != exitOK || !strings.Contains(out, "Usage: muster") {

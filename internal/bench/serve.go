@@ -86,7 +86,7 @@ func (p *parts) server() *fiber.App {
 	server.Get("/usage", usage)
 	server.Get("/profile", profile)
 	for name, part := range map[string]func(context.Context, ask) (answer, error){
-		"insert": p.insert, "script": p.script, "fill": p.fill, "around": p.around, "raw": p.raw,
+		"insert": p.insert, "script": p.script,
 	} {
 		server.Post("/"+name, func(c *fiber.Ctx) error {
 			var in ask
@@ -106,9 +106,7 @@ func (p *parts) server() *fiber.App {
 // ask says what to run; a part reads what it needs.
 type ask struct {
 	Seconds  float64 `json:"seconds"`  // how long to run
-	Together int     `json:"together"` // documents or lines in one call, or callers at once
-	Members  int     `json:"members"`  // on the board
-	Board    string  `json:"board"`    // which campaign's board: "large" or "small"
+	Together int     `json:"together"` // documents or lines in one call
 }
 
 // answer is what it found.

@@ -78,7 +78,7 @@ func TestHalfOpen(t *testing.T) {
 			t.Errorf("they were held for %v", took)
 		}
 	})
-	w.end("cut once a write has waited 15 s; nobody else notices")
+	w.end("cut within 45 s (a write may wait 15 s); nobody else notices")
 }
 
 // TestSlowloris: clients that send a byte a second, of the head or of the body.
@@ -94,7 +94,7 @@ func TestSlowloris(t *testing.T) {
 			c.drip(what)
 		}
 	})
-	w.end("cut when the read has taken 10 s; nobody else notices")
+	w.end("cut within 25 s (a read may take 10 s); nobody else notices")
 }
 
 // drip sends a byte a second to each until the server cuts it.

@@ -152,5 +152,5 @@ func TestDiskFull(t *testing.T) {
 		d.free()
 		w.heals()
 	}
-	w.end("batches are answered 503 `outcome_unknown`, nothing else stops, and all goes on when there is space")
+	w.end("batches that cannot be written are answered 503, nothing else stops, and all goes on when there is space")
 }
