@@ -61,7 +61,7 @@ func (r *Redis) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	command := exec.Command(path, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", //nolint:gosec // what LookPath found
+	command := exec.CommandContext(context.WithoutCancel(ctx), path, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", //nolint:gosec // what LookPath found
 		"--dir", folder, "--maxmemory-policy", "noeviction")
 	if err := command.Start(); err != nil {
 		return errors.Join(err, os.RemoveAll(folder))

@@ -98,6 +98,7 @@ func Clock(c clock.Clock) clock.Clock { return skewed{c} }
 
 type skewed struct{ clock.Clock }
 
+// Now implements clock.Clock.
 func (s skewed) Now() time.Time { return s.Clock.Now().Add(current().clock) }
 
 // Engine is the store that the rooms write to.
@@ -122,6 +123,7 @@ func wait(ctx context.Context) error {
 	}
 }
 
+// Migrate implements store.Engine.
 func (e *engine) Migrate(ctx context.Context, schemas []store.Schema) error {
 	if broken == noIndex {
 		for i := range schemas {
@@ -140,6 +142,7 @@ func (e *engine) Migrate(ctx context.Context, schemas []store.Schema) error {
 	return e.Engine.Migrate(ctx, schemas)
 }
 
+// Insert implements store.Engine.
 func (e *engine) Insert(ctx context.Context, s *store.Schema, campaign string, docs []store.Raw) []error {
 	if err := wait(ctx); err != nil {
 		answers := make([]error, len(docs))
@@ -165,6 +168,7 @@ func (e *engine) Insert(ctx context.Context, s *store.Schema, campaign string, d
 	return answers
 }
 
+// Get implements store.Engine.
 func (e *engine) Get(ctx context.Context, s *store.Schema, campaign string, ids []string) ([]store.Raw, error) {
 	if err := wait(ctx); err != nil {
 		return nil, err
@@ -172,6 +176,7 @@ func (e *engine) Get(ctx context.Context, s *store.Schema, campaign string, ids 
 	return e.Engine.Get(ctx, s, campaign, ids)
 }
 
+// Find implements store.Engine.
 func (e *engine) Find(ctx context.Context, s *store.Schema, campaign string, q store.Query) (store.RawPage, error) {
 	if err := wait(ctx); err != nil {
 		return store.RawPage{}, err
@@ -190,12 +195,15 @@ func Redis(c redis.UniversalClient) {
 // The server then never has the true one, so the client always sends the text.
 type incrementing struct{}
 
+// DialHook implements redis.Hook.
 func (incrementing) DialHook(next redis.DialHook) redis.DialHook { return next }
 
+// ProcessPipelineHook implements redis.Hook.
 func (incrementing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
 }
 
+// ProcessHook implements redis.Hook.
 func (incrementing) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	const remembers, forgets = "local p0 = points0[s]", "local p0 = nil"
 	return func(ctx context.Context, cmd redis.Cmder) error {
