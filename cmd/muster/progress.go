@@ -41,7 +41,7 @@ func (b *bars) draw(step string, done, total int64) {
 	}
 	if b.bar == nil || step != b.step {
 		b.step = step
-		b.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(b.env.err), progressbar.OptionSetDescription(step),
+		b.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(b.env.err), progressbar.OptionSetSpinnerChangeInterval(0), progressbar.OptionSetDescription(step),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
 			progressbar.OptionShowBytes(!countsDocuments(step)), progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetPredictTime(true))
 	}

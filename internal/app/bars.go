@@ -36,7 +36,8 @@ func (b *bars) show(stage string, done, total int) {
 		b.stage, b.begun = stage, done
 		b.bar = progressbar.NewOptions64(most, progressbar.OptionSetWriter(b.out), progressbar.OptionSetDescription(b.name+" "+stage),
 			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetPredictTime(true),
-			progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish())
+			progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetSpinnerChangeInterval(0)) // or a goroutine draws by itself, and goes on after Exit
 	}
 	if total > b.begun {
 		most = int64(total - b.begun)
