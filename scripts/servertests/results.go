@@ -61,7 +61,7 @@ func (r *results) take(e event) {
 		}
 		delete(r.said, of)
 		if e.Test == "" {
-			if e.Action != "build-fail" {
+			if e.Action == "pass" || e.Action == "fail" { // go calls a package without tests skipped
 				fmt.Fprintf(r.out, "%s\t%s\t%.1fs\n", e.Action, e.Package, e.Elapsed)
 			}
 			return
