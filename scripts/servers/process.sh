@@ -76,7 +76,7 @@ wait_server() {
   until_ready() { "$@" || dead "$server"; }
   wait_for "$seconds" until_ready "$@" && alive "$server" && return
   if alive "$server"; then
-    die "$server does not answer after $seconds s: see $run/$server.log"
+    die "$server is not ready after $seconds s (see $run/$server.log): stop, then start again"
   fi
   die "$server ended: $(tail -n 1 "$run/$server.log") (see $run/$server.log)"
 }

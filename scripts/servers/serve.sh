@@ -135,9 +135,8 @@ export MUSTER_REDIS_URL='redis://127.0.0.1:$(port redis)/0'
 export MUSTER_REDIS_REPLICA_URL='redis://127.0.0.1:$(port replica)/0'
 export MUSTER_REDIS_CLUSTER_URL='redis://127.0.0.1:$(port cluster-1)?addr=127.0.0.1:$(port cluster-2)&addr=127.0.0.1:$(port cluster-3)'
 export MUSTER_SERVERS_PIDS='${pids# }'
+export PATH="\$PATH:$dir/bin" # redis-server, for tests that start their own
 ENV
-  # tests start servers of their own too
-  command -v redis-server >/dev/null || echo "export PATH=\"\$PATH:$dir/bin\"" >>"$run/env.new"
   mv "$run/env.new" "$run/env"
 }
 
