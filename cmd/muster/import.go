@@ -8,10 +8,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"time"
-
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"github.com/musterhq/muster/domain/campaign"
 )
@@ -48,9 +44,11 @@ func (c *importPostcodesCmd) Run(env *environment) error {
 		return err
 	}
 	defer a.Close()
+	bars := newBars(env)
 	report, err := a.Campaigns.Import(env.ctx, c.Campaign, campaign.ImportOptions{
-		Country: c.Country, Within: c.Within, Depth: campaign.Depth(c.Depth), DryRun: c.DryRun, Progress: importProgress(env),
+		Country: c.Country, Within: c.Within, Depth: campaign.Depth(c.Depth), DryRun: c.DryRun, Progress: importProgress(bars),
 	}, file)
+	bars.finish()
 	if err != nil {
 		printRefused(env, report)
 		return plain(err)
@@ -64,21 +62,13 @@ func (c *importPostcodesCmd) Run(env *environment) error {
 	return a.Close()
 }
 
-// importProgress is a bar a step, on a terminal only.
-func importProgress(env *environment) func(campaign.ImportStep, int, int) {
-	file, ok := env.err.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+// importProgress draws the steps of an import.
+func importProgress(bars *bars) func(campaign.ImportStep, int, int) {
+	if bars.progress == nil {
 		return nil
 	}
-	var bar *progressbar.ProgressBar
-	var current campaign.ImportStep
 	return func(step campaign.ImportStep, done, total int) {
-		if bar == nil || step != current {
-			current = step
-			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(env.err), progressbar.OptionSetDescription(string(step)),
-				progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
-		}
-		_ = bar.Set(done) // a bar that cannot be drawn stops nothing
+		bars.progress(string(step), int64(done), int64(total))
 	}
 }
 

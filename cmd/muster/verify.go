@@ -44,7 +44,11 @@ func (c *verifyBoardsCmd) Run(env *environment) error {
 	if all, err := a.Campaigns.All(env.ctx); err == nil && len(all) == 0 {
 		return usagef("%s holds no campaign; name the data folder with --data", c.where())
 	}
-	report, err := a.Verify(env.ctx, app.VerifyRequest{Campaign: c.Campaign, Live: c.MongoURL != "" && !c.Stopped, Journal: demo.Acknowledged(journal), Progress: env.err})
+	bars := newBars(env)
+	report, err := a.Verify(env.ctx, app.VerifyRequest{
+		Campaign: c.Campaign, Live: c.MongoURL != "" && !c.Stopped, Journal: demo.Acknowledged(journal), Progress: bars.progress,
+	})
+	bars.finish()
 	if err != nil {
 		return plain(err)
 	}
@@ -77,7 +81,10 @@ func (c *rebuildBoardsCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	if err := a.RebuildBoards(env.ctx, c.Campaign, env.err); err != nil {
+	bars := newBars(env)
+	err = a.RebuildBoards(env.ctx, c.Campaign, bars.progress)
+	bars.finish()
+	if err != nil {
 		return errors.Join(plain(err), a.Close())
 	}
 	fmt.Fprintln(env.err, "Boards rebuilt.")

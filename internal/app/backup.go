@@ -15,17 +15,6 @@ import (
 	"github.com/musterhq/muster/store/sqlite"
 )
 
-// Progress is told how far a step of a long work has come, in bytes or
-// documents; total is 0 where it is not known. It may be called from several
-// goroutines, one after the other.
-type Progress func(step string, done, total int64)
-
-func (p Progress) tell(step string, done, total int64) {
-	if p != nil {
-		p(step, done, total)
-	}
-}
-
 // BackupRequest says what to back up, and where to.
 type BackupRequest struct {
 	Data     string // data folder of the embedded store; a server may run on it

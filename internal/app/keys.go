@@ -15,6 +15,7 @@ import (
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/people"
 	"github.com/musterhq/muster/internal/clock"
+	"github.com/musterhq/muster/internal/outfile"
 )
 
 // readKeysEvery is how often a running node reads the key file again. A new key
@@ -123,7 +124,7 @@ func writeKeys(path string, keys people.Keys) error {
 	if err := os.Rename(temporary.Name(), place); err != nil {
 		return err
 	}
-	return syncFolder(path)
+	return outfile.SyncFolder(path)
 }
 
 // keysOf reads the keys of a data folder; the first run makes them.

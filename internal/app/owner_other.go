@@ -6,6 +6,3 @@ import "os"
 
 // keepOwner has nothing to do where files inherit their rights from the folder.
 func keepOwner(string, *os.File) error { return nil }
-
-// syncFolder has nothing to do where a rename is written through.
-func syncFolder(string) error { return nil }

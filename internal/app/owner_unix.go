@@ -24,12 +24,3 @@ func keepOwner(replaced string, file *os.File) error {
 	}
 	return file.Chown(int(owner.Uid), int(owner.Gid))
 }
-
-// syncFolder makes a rename in the folder outlive a loss of power.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
-}

@@ -21,9 +21,8 @@ type VerifyRequest struct {
 	Live bool
 	// Journal lists ids of actions that were acknowledged: each must be in
 	// some ledger exactly once.
-	Journal []string
-	// Progress is where bars are drawn, if it is a terminal; nil for nowhere.
-	Progress io.Writer
+	Journal  []string
+	Progress Progress
 }
 
 // VerifyReport is what a verification found.
@@ -111,11 +110,10 @@ func (a *App) Verify(ctx context.Context, r VerifyRequest) (*VerifyReport, error
 		if err := a.Boards.Settle(ctx, c.ID); err != nil {
 			return nil, err
 		}
-		bars := newBars(r.Progress, c.ID)
+		show := r.Progress.stages(c.ID)
 		found, err := a.Boards.Verify(ctx, c.ID, leaderboard.VerifyOptions{NoWriters: !r.Live, Progress: func(p leaderboard.VerifyProgress) {
-			bars.show(p.Stage, p.Done, p.Total)
+			show(p.Stage, p.Done, p.Total)
 		}})
-		bars.end()
 		if err != nil {
 			return nil, err
 		}
@@ -184,18 +182,17 @@ func (a *App) Actions(ctx context.Context, campaignID string) iter.Seq2[LedgerAc
 const ledgerPage = 500
 
 // RebuildBoards rebuilds the boards of one campaign, or with an empty id of
-// all, and draws its progress where that is a terminal.
-func (a *App) RebuildBoards(ctx context.Context, campaignID string, progress io.Writer) error {
+// all, and tells its progress.
+func (a *App) RebuildBoards(ctx context.Context, campaignID string, progress Progress) error {
 	campaigns, err := a.chosen(ctx, campaignID)
 	if err != nil {
 		return err
 	}
 	for _, c := range campaigns {
-		bars := newBars(progress, c.ID)
+		show := progress.stages(c.ID)
 		err := a.Boards.Rebuild(ctx, c.ID, leaderboard.RebuildOptions{Progress: func(p leaderboard.RebuildProgress) {
-			bars.show(p.Stage, p.Done, p.Total)
+			show(p.Stage, p.Done, p.Total)
 		}})
-		bars.end()
 		if err != nil {
 			return err
 		}

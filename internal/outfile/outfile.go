@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/gofrs/flock"
@@ -141,8 +142,12 @@ func (w *Work) Commit(file *os.File) error {
 // Close removes the work folder with all that was not committed.
 func (w *Work) Close() error { return errors.Join(remove(w.folder), w.lock.Unlock()) }
 
-// SyncFolder puts a folder's entries on disk.
+// SyncFolder puts a folder's entries on disk, so that a rename in it outlives a
+// loss of power. Windows writes a rename through, and opens no folder.
 func SyncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	folder, err := os.Open(path)
 	if err != nil {
 		return err
