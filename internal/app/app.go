@@ -133,7 +133,7 @@ func (a *App) openFolder(ctx context.Context) (people.Keys, error) {
 	a.onClose("store", db.Close)
 	a.onRun("store", db.Run)
 	a.store = fault.Engine(db)
-	if err := db.Migrate(ctx, schemas()); err != nil {
+	if err := a.store.Migrate(ctx, schemas()); err != nil {
 		return keys, fmt.Errorf("store: %w", err)
 	}
 	return keys, nil
