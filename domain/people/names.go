@@ -62,33 +62,74 @@ func (s *Service) Names(ctx context.Context, campaignID string, accounts []strin
 		}
 		names[account] = name
 	}
-	read := make([]string, len(missing))
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(nameReads)
-	for i, account := range missing {
-		group.Go(func() error {
-			name, err := s.publicName(groupCtx, campaignID, account, now)
-			read[i] = name
-			return err
-		})
+	if len(missing) == 0 {
+		return names, nil
 	}
-	if err := group.Wait(); err != nil {
+	linked, err := s.linkedTo(ctx, campaignID, missing)
+	if err != nil {
 		return nil, storeError(err)
 	}
 	for i, account := range missing {
-		names[account] = read[i]
-		s.shown.put(campaignID, account, read[i], now)
+		name := Pseudonym(account)
+		if linked[i] != nil {
+			name = linked[i].PublicName(now)
+		}
+		names[account] = name
+		s.shown.put(campaignID, account, name, now)
 	}
 	return names, nil
 }
 
-func (s *Service) publicName(ctx context.Context, campaignID, account string, now time.Time) (string, error) {
-	p, err := s.people.First(ctx, campaignID, store.Query{Index: "account", Equal: []any{account}})
-	if errors.Is(err, store.ErrNotFound) {
-		return Pseudonym(account), nil
+// linkedTo reads the person of each account, nil where there is none. An account
+// keeps its person for life, so whose it was when it was last looked for is read
+// by id, all in one call; only where that is not known, or they are gone, or
+// have another account, is it looked for.
+func (s *Service) linkedTo(ctx context.Context, campaignID string, accounts []string) ([]*Person, error) {
+	ids := make([]string, len(accounts))
+	var known []string
+	for i, account := range accounts {
+		if id, ok := s.linked.Get(campaignID + "/" + account); ok {
+			ids[i] = id
+			known = append(known, id)
+		}
 	}
+	var byID map[string]*Person
+	if len(known) > 0 {
+		var err error
+		if byID, err = s.people.GetMany(ctx, campaignID, known); err != nil {
+			return nil, err
+		}
+	}
+	found := make([]*Person, len(accounts))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(nameReads)
+	for i, account := range accounts {
+		if p := byID[ids[i]]; p != nil && p.Account == account {
+			found[i] = p
+			continue
+		}
+		group.Go(func() error {
+			p, err := s.people.First(ctx, campaignID, store.Query{Index: "account", Equal: []any{account}})
+			if errors.Is(err, store.ErrNotFound) {
+				s.linked.Remove(campaignID + "/" + account)
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			s.linked.Add(campaignID+"/"+account, p.ID)
+			found[i] = p
+			return nil
+		})
+	}
+	return found, group.Wait()
+}
+
+// newLinked remembers whose the accounts are that boards show.
+func newLinked() *lru.Cache[string, string] {
+	linked, err := lru.New[string, string](20_000)
 	if err != nil {
-		return "", err
+		panic(err) // only for a size below 1
 	}
-	return p.PublicName(now), nil
+	return linked
 }

@@ -98,6 +98,20 @@ func TestNames(t *testing.T) {
 	}
 	want[anna.Account] = people.Pseudonym(anna.Account)
 	check(h.Service)
+	if _, err := h.Change(ctx, liguria, anna.Person, people.Change{Hidden: new(false)}); err != nil {
+		t.Fatal(err)
+	}
+	want[anna.Account] = "Anna R."
+	h.advance(time.Second)
+	h.engine.taken()
+	check(h.Service)
+	if calls := h.engine.taken(); len(calls) != 2 { // who is linked at once, and who is not
+		t.Errorf("it took %v", calls)
+	}
+	h.remove("people", anna.Person)
+	want[anna.Account] = people.Pseudonym(anna.Account)
+	h.advance(time.Second)
+	check(h.Service)
 
 	h.advance(time.Second)
 	h.engine.fail = func(string) (error, error) { return errBroken, nil }

@@ -2,10 +2,14 @@ package people
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/internal/clock"
@@ -44,8 +48,11 @@ type Service struct {
 	invitations  *store.Collection[invitation]
 	phones       *store.Collection[phones]
 
+	validator *jwt.Validator
+	verified  *lru.Cache[[sha256.Size]byte, verifiedToken]
 	standings *standings
 	shown     *shownNames
+	linked    *lru.Cache[string, string] // person ids by campaign/account
 	ended     *ended
 }
 
@@ -68,8 +75,11 @@ func New(engine store.Engine, o Options) *Service {
 		reservations: store.NewCollection[reservation](engine, reservationSchema),
 		invitations:  store.NewCollection[invitation](engine, invitationSchema),
 		phones:       store.NewCollection[phones](engine, phonesSchema),
+		validator:    jwt.NewValidator(tokenRules(o.Clock)...),
+		verified:     newVerified(),
 		standings:    newStandings(),
 		shown:        newShownNames(),
+		linked:       newLinked(),
 		ended:        newEnded(),
 	}
 	s.keys.Store(&o.Keys)

@@ -1,12 +1,15 @@
 package people
 
 import (
+	"crypto/sha256"
 	"errors"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/musterhq/muster/domain/campaign"
+	"github.com/musterhq/muster/internal/clock"
 	"github.com/musterhq/muster/internal/errs"
 	"github.com/musterhq/muster/store"
 )
@@ -56,21 +59,61 @@ func (s *Service) sign(c claims, typ string, life time.Duration) (string, error)
 
 // verify gives what a token says, if we signed it and it holds now. The
 // algorithm is pinned, the key is one of ours by its id; the header can name no
-// other place to take a key from.
+// other place to take a key from. The claims are shared and must not be changed.
 func (s *Service) verify(token string) (*claims, error) {
-	invalid := errs.New(errs.Unauthentic, "token_invalid", "The access token is not one of this server's. Sign in again.")
 	if len(token) > maxToken {
-		return nil, invalid
+		return nil, invalidToken()
 	}
-	var c claims
 	keys := s.keys.Load()
-	parser := jwt.NewParser(
+	digest := sha256.Sum256([]byte(token))
+	if v, ok := s.verified.Get(digest); ok && v.keys == keys && s.validator.Validate(v.claims) == nil {
+		return v.claims, nil
+	}
+	c, err := s.parse(token, keys)
+	if err != nil {
+		return nil, err
+	}
+	s.verified.Add(digest, verifiedToken{c, keys})
+	return c, nil
+}
+
+func invalidToken() error {
+	return errs.New(errs.Unauthentic, "token_invalid", "The access token is not one of this server's. Sign in again.")
+}
+
+// verifiedTokens is how many tokens a node knows to be its own: who acts sends
+// the same one for its whole life, and to check its signature costs more than
+// all else that a request needs of the processor (docs/performance.md).
+const verifiedTokens = 50_000
+
+// verifiedToken is what a token was found to say, under the keys of that time:
+// with others it is checked anew.
+type verifiedToken struct {
+	claims *claims
+	keys   *Keys
+}
+
+func newVerified() *lru.Cache[[sha256.Size]byte, verifiedToken] {
+	verified, err := lru.New[[sha256.Size]byte, verifiedToken](verifiedTokens)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	return verified
+}
+
+// tokenRules are what a token is held against whenever it is shown.
+func tokenRules(c clock.Clock) []jwt.ParserOption {
+	return []jwt.ParserOption{
 		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
 		jwt.WithIssuer(issuer), jwt.WithAudience(audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithNotBeforeRequired(),
-		jwt.WithLeeway(leeway), jwt.WithTimeFunc(s.clock.Now), jwt.WithStrictDecoding(),
-	)
-	parsed, err := parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+		jwt.WithLeeway(leeway), jwt.WithTimeFunc(c.Now), jwt.WithStrictDecoding(),
+	}
+}
+
+func (s *Service) parse(token string, keys *Keys) (*claims, error) {
+	var c claims
+	parsed, err := jwt.NewParser(tokenRules(s.clock)...).ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
 		id, _ := t.Header["kid"].(string)
 		if key, ok := keys.public(id); ok && id != "" {
 			return key, nil
@@ -81,12 +124,12 @@ func (s *Service) verify(token string) (*claims, error) {
 		return nil, errs.New(errs.Unauthentic, "token_expired", "The access token has run out. Refresh it.")
 	}
 	if err != nil {
-		return nil, invalid
+		return nil, invalidToken()
 	}
 	access := parsed.Header["typ"] == typeAccess && c.Person != "" && c.Account != "" && c.Session != "" && c.Role == "" && c.Region == ""
 	service := parsed.Header["typ"] == typeService && c.Role != "" && c.Person == "" && c.Account == "" && c.Session == ""
 	if c.Campaign == "" || (!access && !service) {
-		return nil, invalid
+		return nil, invalidToken()
 	}
 	return &c, nil
 }
