@@ -61,7 +61,7 @@ func newCollection(s store.Schema) (*collection, error) {
 		insert:     `INSERT INTO ` + docs + ` (campaign, id, version, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		lookup:     `SELECT n, version, body FROM ` + docs + ` WHERE campaign = ? AND id = ?`,
 		lookupMany: `SELECT d.id, d.version, d.body FROM json_each(?) AS j CROSS JOIN ` + docs + ` AS d ON d.campaign = ? AND d.id = j.value`,
-		walk:       `SELECT campaign, id, version, body FROM ` + docs + ` WHERE (campaign, id) > (?, ?) ORDER BY campaign, id LIMIT ?`,
+		walk:       `SELECT campaign, id, version, body FROM ` + docs + ` WHERE (campaign, id) > (?, ?) ORDER BY campaign, id LIMIT ? + 0`,
 		after:      `SELECT n, campaign, id, body FROM ` + docs + ` WHERE n > ? ORDER BY n LIMIT 200`,
 		update:     `UPDATE ` + docs + ` SET version = ?, body = ? WHERE n = ?`,
 		remove:     `DELETE FROM ` + docs + ` WHERE n = ?`,
@@ -91,6 +91,8 @@ func newCollection(s store.Schema) (*collection, error) {
 	return c, nil
 }
 
+// newTable writes the statements of a table. A limit that is a bare parameter has
+// SQLite prepare the statement anew whenever another is bound, so it is a sum.
 func newTable(name, docs string) table {
 	name = quoted(name)
 	page := `SELECT e.k, d.campaign, d.id, d.version, d.body FROM ` + name + ` AS e CROSS JOIN ` + docs +
@@ -99,10 +101,10 @@ func newTable(name, docs string) table {
 		name:   name,
 		insert: `INSERT INTO ` + name + ` (k, n) VALUES (?, ?) ON CONFLICT DO NOTHING`,
 		remove: `DELETE FROM ` + name + ` WHERE k = ?`,
-		asc:    page + `LIMIT ?`,
-		desc:   page + `DESC LIMIT ?`,
-		below:  `SELECT d.campaign, d.id FROM ` + name + ` AS e CROSS JOIN ` + docs + ` AS d ON d.n = e.n WHERE e.k < ? ORDER BY e.k LIMIT ?`,
-		count:  `SELECT count(*) FROM (SELECT 1 FROM ` + name + ` WHERE k >= ? AND k < ? LIMIT ?)`,
+		asc:    page + `LIMIT ? + 0`,
+		desc:   page + `DESC LIMIT ? + 0`,
+		below:  `SELECT d.campaign, d.id FROM ` + name + ` AS e CROSS JOIN ` + docs + ` AS d ON d.n = e.n WHERE e.k < ? ORDER BY e.k LIMIT ? + 0`,
+		count:  `SELECT count(*) FROM (SELECT 1 FROM ` + name + ` WHERE k >= ? AND k < ? LIMIT ? + 0)`,
 	}
 }
 

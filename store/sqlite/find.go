@@ -19,19 +19,38 @@ func (db *DB) Get(ctx context.Context, s *store.Schema, campaign string, ids []s
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("sqlite: read %s: %w", c.schema.Name, err)
+	}
 	if len(ids) == 1 {
 		return db.getOne(ctx, c, campaign, ids[0])
 	}
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
-	list, err := json.Marshal(ids)
+	docs := make([]store.Raw, 0, len(ids))
+	var missing []string
+	writes := map[string]uint64{}
+	for _, id := range ids {
+		doc, n, ok := db.recent.get(recentKey(c, campaign, id))
+		if ok {
+			docs = append(docs, doc)
+			continue
+		}
+		missing, writes[id] = append(missing, id), n
+	}
+	if len(missing) == 0 {
+		return docs, nil
+	}
+	list, err := json.Marshal(missing)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: encode ids: %w", err)
 	}
-	docs := make([]store.Raw, 0, len(ids))
 	err = db.query(ctx, c.lookupMany, []any{string(list), campaign}, func(rows *sql.Rows) (bool, error) {
 		doc := store.Raw{Campaign: campaign}
 		err := rows.Scan(&doc.ID, &doc.Version, (*[]byte)(&doc.Body))
-		docs = append(docs, doc)
+		if err == nil {
+			db.recent.put(recentKey(c, campaign, doc.ID), writes[doc.ID], doc)
+			docs = append(docs, doc)
+		}
 		return true, err
 	})
 	if err != nil {
@@ -41,9 +60,6 @@ func (db *DB) Get(ctx context.Context, s *store.Schema, campaign string, ids []s
 }
 
 func (db *DB) getOne(ctx context.Context, c *collection, campaign, id string) ([]store.Raw, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("sqlite: read %s: %w", c.schema.Name, err)
-	}
 	key := recentKey(c, campaign, id)
 	doc, writes, ok := db.recent.get(key)
 	if ok {
