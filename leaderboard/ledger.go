@@ -14,7 +14,8 @@ import (
 // answered before the call.
 type Ledger interface {
 	// After gives the postings that lie after a mark and were recorded before
-	// an instant, in order, up to limit; fewer mean that there are no more.
+	// an instant, in order, up to limit; fewer mean that there are no more. Of
+	// each it reads what the boards are made of, and leaves the rest empty.
 	After(ctx context.Context, campaign string, mark Mark, before time.Time, limit int) ([]*points.Posting, error)
 	// Of gives all postings of an account by n.
 	Of(ctx context.Context, campaign, account string) ([]*points.Posting, error)
@@ -25,15 +26,43 @@ type Ledger interface {
 // stored is the Ledger on the store.
 type stored struct {
 	postings *store.Collection[points.Posting]
+	tallies  *store.Collection[tally]
+}
+
+// tally is a posting as the boards take it. Every posting is read so some times
+// in its first minute, and to decode the rest, which may hold two hundred
+// actions, would be most of the work.
+type tally struct {
+	store.Meta `bson:",inline"`
+	Account    string    `bson:"account"`
+	N          int64     `bson:"n"`
+	RecordedAt time.Time `bson:"recorded_at"`
+	State      struct {
+		JoinedAt time.Time            `bson:"joined_at"`
+		Hidden   bool                 `bson:"hidden"`
+		Home     points.Home          `bson:"home"`
+		AllTime  []points.Share       `bson:"all_time"`
+		Seasons  []points.SeasonShare `bson:"seasons"`
+	} `bson:"state"`
+}
+
+func (t *tally) posting() *points.Posting {
+	s := &t.State
+	return &points.Posting{
+		Meta: t.Meta, Account: t.Account, N: t.N, RecordedAt: t.RecordedAt,
+		State: points.State{JoinedAt: s.JoinedAt, Hidden: s.Hidden, Home: s.Home, AllTime: s.AllTime, Seasons: s.Seasons},
+	}
 }
 
 // NewLedger reads the postings that domain/points wrote to the engine. It does
 // no I/O.
 func NewLedger(engine store.Engine) Ledger {
-	return stored{store.NewCollection[points.Posting](engine, points.Schema)}
+	return stored{
+		postings: store.NewCollection[points.Posting](engine, points.Schema),
+		tallies:  store.NewCollection[tally](engine, points.Schema),
+	}
 }
 
-// After implements Ledger.
 // After implements Ledger.
 func (s stored) After(ctx context.Context, campaign string, mark Mark, before time.Time, limit int) ([]*points.Posting, error) {
 	// The index bounds by time alone: postings of the mark's own millisecond
@@ -43,10 +72,11 @@ func (s stored) After(ctx context.Context, campaign string, mark Mark, before ti
 		return nil, nil
 	}
 	var found []*points.Posting
-	for posting, err := range s.postings.Scan(ctx, campaign, q) {
+	for tally, err := range s.tallies.Scan(ctx, campaign, q) {
 		if err != nil {
 			return nil, fmt.Errorf("leaderboard: read the ledger: %w", err)
 		}
+		posting := tally.posting()
 		if markOf(posting).Compare(mark) <= 0 {
 			continue
 		}
@@ -57,7 +87,6 @@ func (s stored) After(ctx context.Context, campaign string, mark Mark, before ti
 	return found, nil
 }
 
-// Of implements Ledger.
 // Of implements Ledger.
 func (s stored) Of(ctx context.Context, campaign, account string) ([]*points.Posting, error) {
 	var found []*points.Posting
@@ -70,7 +99,6 @@ func (s stored) Of(ctx context.Context, campaign, account string) ([]*points.Pos
 	return found, nil
 }
 
-// Accounts implements Ledger.
 // Accounts implements Ledger.
 func (s stored) Accounts(ctx context.Context, campaign string) iter.Seq2[string, error] {
 	first := store.Query{Index: "recorded", Where: []store.Cond{{Field: "n", Op: store.Equal, Value: int64(1)}}}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/points"
 	"github.com/musterhq/muster/domain/season"
@@ -71,6 +73,40 @@ func TestLedgerOnTheStore(t *testing.T) {
 	of, err := l.Of(ctx, "one", "a3")
 	if err != nil || len(of) != 5 || of[4].N != 5 {
 		t.Errorf("%v %v", of, err)
+	}
+}
+
+// TestAfterReadsWhatBoardsAreMadeOf: it decodes less than a posting, and not too
+// little.
+func TestAfterReadsWhatBoardsAreMadeOf(t *testing.T) {
+	ctx, engine := context.Background(), newSQLite(t)
+	home, moved := points.Home{Team: "old", Region: "it.a"}, points.Home{Team: "new", Region: "it.b"}
+	p := &points.Posting{
+		Meta: store.Meta{ID: points.PostingID("a", 7)}, Account: "a", N: 7, RecordedAt: monday, Rules: "v1", Actions: []points.Entry{{ID: "x", Points: 3}},
+		State: points.State{
+			JoinedAt: monday.Add(-time.Hour), Hidden: true, Home: moved,
+			AllTime: []points.Share{{Home: home, Points: 5}, {Home: moved, Points: 2}},
+			Seasons: []points.SeasonShare{{Season: "2026-w01", Share: points.Share{Home: home, Points: 5}}},
+			Days:    []points.DayQuantity{{Day: "2026-01-05", Kind: "door", Quantity: 1}},
+		},
+	}
+	if err := store.NewCollection[points.Posting](engine, points.Schema).InsertOne(ctx, "one", p); err != nil {
+		t.Fatal(err)
+	}
+	l := NewLedger(engine)
+	whole, err := l.Of(ctx, "one", "a")
+	if err != nil || len(whole) != 1 {
+		t.Fatalf("%d postings, %v", len(whole), err)
+	}
+	read, err := l.After(ctx, "one", Mark{}, forever, 10)
+	if err != nil || len(read) != 1 {
+		t.Fatalf("%d postings, %v", len(read), err)
+	}
+	if diff := cmp.Diff(lineOf(whole[0]), lineOf(read[0])); diff != "" {
+		t.Errorf("the lines differ: %s", diff)
+	}
+	if markOf(whole[0]).Compare(markOf(read[0])) != 0 || len(read[0].Actions) > 0 || len(read[0].State.Days) > 0 {
+		t.Errorf("read %+v", read[0])
 	}
 }
 
