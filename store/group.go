@@ -24,6 +24,8 @@ var (
 type Group[I any] struct {
 	run    func(ctx context.Context, key string, items []I) []error
 	limits GroupLimits
+	weigh  func(I) int // nil: an item weighs nothing
+	most   int
 
 	mu    sync.Mutex
 	lanes map[string]*lane[I] // those with a run under way
@@ -50,6 +52,15 @@ type call[I any] struct {
 // after Within.
 func NewGroup[I any](limits GroupLimits, run func(ctx context.Context, key string, items []I) []error) *Group[I] {
 	return &Group[I]{run: run, limits: limits, lanes: map[string]*lane[I]{}}
+}
+
+// Weigh bounds a run by what its items weigh, too: most together, or one item
+// that alone weighs more. Where runs are long, shorter ones let the callers of
+// one prepare their next call while the next runs. It is called before the
+// first Do.
+func (g *Group[I]) Weigh(most int, weigh func(I) int) *Group[I] {
+	g.most, g.weigh = most, weigh
+	return g
 }
 
 // Do hands an item to the next run of its key and answers what that said of it.
@@ -135,13 +146,28 @@ func (g *Group[I]) serve(key string, l *lane[I]) {
 func (g *Group[I]) take(key string, l *lane[I]) []*call[I] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := min(len(l.waiting), g.limits.Together)
+	n := g.together(l.waiting)
 	calls := l.waiting[:n:n]
 	l.waiting = l.waiting[n:]
 	if n == 0 {
 		delete(g.lanes, key)
 	}
 	return calls
+}
+
+// together is how many of those who wait go into one run.
+func (g *Group[I]) together(waiting []*call[I]) int {
+	n := min(len(waiting), g.limits.Together)
+	if g.weigh == nil {
+		return n
+	}
+	weight := 0
+	for i, c := range waiting[:n] {
+		if weight += g.weigh(c.item); weight > g.most && i > 0 {
+			return i
+		}
+	}
+	return n
 }
 
 // answers carries out one run. What panics in it would otherwise end the

@@ -93,6 +93,28 @@ func TestGroupJoinsWhatWaits(t *testing.T) {
 	})
 }
 
+// A run carries what weighs no more than is allowed together, and at least one.
+func TestGroupBoundsTheWeightOfARun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeld()
+		h.Weigh(5, func(item int) int { return item })
+		answers := []chan error{h.do(t.Context(), "a", 9)}
+		for _, item := range []int{2, 3, 1, 8} {
+			answers = append(answers, h.do(t.Context(), "a", item))
+		}
+		for range 4 {
+			h.pass <- struct{}{}
+			synctest.Wait()
+		}
+		for _, answer := range answers {
+			if err := <-answer; err != nil {
+				t.Error(err)
+			}
+		}
+		h.ran(t, "a[9]", "a[2 3]", "a[1]", "a[8]")
+	})
+}
+
 func TestGroupKeysDoNotWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHeld()

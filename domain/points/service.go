@@ -60,6 +60,10 @@ const insertWithin = 10 * time.Second
 const (
 	insertTogether = 256
 	insertWaiting  = 4096
+	// insertActions is how many actions go into one insert: on SQLite that takes
+	// some hundredths of a second, much longer than its sync of the disk, while
+	// those of the insert before are put on the boards and answered.
+	insertActions = 2000
 )
 
 // Service keeps the ledgers of all campaigns. It is safe for concurrent use,
@@ -104,7 +108,7 @@ func (s *Service) answerWithin(within time.Duration) {
 	limits := store.GroupLimits{Together: insertTogether, Waiting: insertWaiting, Within: within}
 	s.inserts = store.NewGroup(limits, func(ctx context.Context, campaign string, postings []*Posting) []error {
 		return s.postings.Insert(ctx, campaign, postings...)
-	})
+	}).Weigh(insertActions, func(p *Posting) int { return len(p.Actions) })
 }
 
 func newCache[V any](size int) *lru.Cache[string, V] {
