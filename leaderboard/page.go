@@ -202,7 +202,10 @@ func (b *Boards) named(ctx context.Context, t tenant, unit Unit, rows []archiveR
 		named = append(named, Row{Rank: r.Rank, ID: r.ID, Name: cmp.Or(name, r.ID), Sum: r.Sum, Fair: r.Fair})
 	}
 	slices.SortStableFunc(named, func(a, b Row) int {
-		return cmp.Or(cmp.Compare(b.Sum, a.Sum), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+		if a.Sum != b.Sum { // nearly always: the rest is not looked at
+			return cmp.Compare(b.Sum, a.Sum)
+		}
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
 	return named, nil
 }
@@ -229,4 +232,27 @@ func parseCursor(cursor string) (offset int, err error) {
 		return 0, fmt.Errorf("leaderboard: %q is no cursor", cursor)
 	}
 	return offset, nil
+}
+
+// Key names the sorted set of Redis that holds a board in the generation that
+// is read now: for who measures Redis by itself. Everybody else reads a Page,
+// which knows when the generation changes. Errors are those of Page, and
+// NotFound boards_unbuilt where there are no boards.
+func (b *Boards) Key(ctx context.Context, campaign, windowName, board string) (string, error) {
+	t, err := b.tenant(ctx, campaign)
+	if err != nil {
+		return "", err
+	}
+	q, _, err := b.resolve(ctx, t, PageRequest{Board: board, Window: windowName})
+	if err != nil {
+		return "", err
+	}
+	m, err := b.readMeta(ctx, campaign)
+	if err != nil {
+		return "", err
+	}
+	if m.gen == "" {
+		return "", errs.New(errs.NotFound, "boards_unbuilt", "There are no boards yet; try again in a moment.")
+	}
+	return genKey(campaign, m.gen, restBoard(q.window, q.board)), nil
 }
