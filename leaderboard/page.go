@@ -56,14 +56,14 @@ type Row struct {
 	Fair *float64 // points a member, see season.Fair; nil for people
 }
 
-// Page reads a page of a board. Ranks count everybody; a row whose person may
-// no longer be shown is left out, so a page may have fewer rows than Limit and
-// still have a Next.
+// Page reads a page of a board, at an instant that those who ask at the same time
+// share. Ranks count everybody; a row whose person may no longer be shown is left
+// out, so a page may have fewer rows than Limit and still have a Next.
 //
 // It answers Invalid board_invalid, window_invalid, limit_invalid or
 // cursor_invalid; NotFound board_unknown where there is no such region or team,
 // or where all-time keeps no such board (people of a region); Unavailable
-// boards_unavailable; or what Campaigns and Names answered.
+// boards_unavailable; what Campaigns and Names answered; or that of ctx.
 func (b *Boards) Page(ctx context.Context, campaign string, r PageRequest) (Page, error) {
 	t, err := b.tenant(ctx, campaign)
 	if err != nil {

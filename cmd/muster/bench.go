@@ -62,7 +62,7 @@ func (c *benchActionsCmd) Run(env *environment) error {
 
 type benchBoardsCmd struct {
 	benchFlags  `embed:""`
-	Members     int    `help:"Members of the big board. They come through the leaderboard, and take Redis about 1.3 kB each." default:"1000000"`
+	Members     int    `help:"Members of the big board. They come through the leaderboard, and take Redis about 1.2 kB each." default:"1000000"`
 	Small       int    `help:"Members of the small board that it is held against." default:"10000"`
 	People      int    `help:"How many real people stand among the members and read over HTTP." default:"2000"`
 	Connections int    `help:"Connections over HTTP." default:"32"`
