@@ -138,7 +138,7 @@ func (b *Boards) archiveBoard(ctx context.Context, t tenant, w window, board Boa
 		}
 	}
 	for page := 0; ; page++ {
-		v, err := b.readPage(ctx, t, pageQuery{gen: m.gen, window: w.id, board: board, offset: page * archiveRows, limit: archiveRows})
+		v, err := b.readPage(ctx, t, m.gen, pageQuery{window: w.id, board: board, offset: page * archiveRows, limit: archiveRows})
 		if errors.Is(err, errOther) || (err == nil && !m.stands(v.meta())) {
 			return false, nil
 		}

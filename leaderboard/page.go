@@ -56,14 +56,14 @@ type Row struct {
 	Fair *float64 // points a member, see season.Fair; nil for people
 }
 
-// Page reads a page of a board. Ranks count everybody; a row whose person may
-// no longer be shown is left out, so a page may have fewer rows than Limit and
-// still have a Next.
+// Page reads a page of a board, at an instant that those who ask at the same time
+// share. Ranks count everybody; a row whose person may no longer be shown is left
+// out, so a page may have fewer rows than Limit and still have a Next.
 //
 // It answers Invalid board_invalid, window_invalid, limit_invalid or
 // cursor_invalid; NotFound board_unknown where there is no such region or team,
 // or where all-time keeps no such board (people of a region); Unavailable
-// boards_unavailable; or what Campaigns and Names answered.
+// boards_unavailable; what Campaigns and Names answered; or that of ctx.
 func (b *Boards) Page(ctx context.Context, campaign string, r PageRequest) (Page, error) {
 	t, err := b.tenant(ctx, campaign)
 	if err != nil {
@@ -202,7 +202,10 @@ func (b *Boards) named(ctx context.Context, t tenant, unit Unit, rows []archiveR
 		named = append(named, Row{Rank: r.Rank, ID: r.ID, Name: cmp.Or(name, r.ID), Sum: r.Sum, Fair: r.Fair})
 	}
 	slices.SortStableFunc(named, func(a, b Row) int {
-		return cmp.Or(cmp.Compare(b.Sum, a.Sum), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+		if a.Sum != b.Sum { // nearly always: the rest is not looked at
+			return cmp.Compare(b.Sum, a.Sum)
+		}
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
 	return named, nil
 }
@@ -229,4 +232,27 @@ func parseCursor(cursor string) (offset int, err error) {
 		return 0, fmt.Errorf("leaderboard: %q is no cursor", cursor)
 	}
 	return offset, nil
+}
+
+// Key names the sorted set of Redis that holds a board in the generation that
+// is read now: for who measures Redis by itself. Everybody else reads a Page,
+// which knows when the generation changes. Errors are those of Page, and
+// NotFound boards_unbuilt where there are no boards.
+func (b *Boards) Key(ctx context.Context, campaign, windowName, board string) (string, error) {
+	t, err := b.tenant(ctx, campaign)
+	if err != nil {
+		return "", err
+	}
+	q, _, err := b.resolve(ctx, t, PageRequest{Board: board, Window: windowName})
+	if err != nil {
+		return "", err
+	}
+	m, err := b.readMeta(ctx, campaign)
+	if err != nil {
+		return "", err
+	}
+	if m.gen == "" {
+		return "", errs.New(errs.NotFound, "boards_unbuilt", "There are no boards yet; try again in a moment.")
+	}
+	return genKey(campaign, m.gen, restBoard(q.window, q.board)), nil
 }

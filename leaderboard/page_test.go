@@ -3,6 +3,7 @@ package leaderboard
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -226,4 +227,35 @@ func tenantOf(t *testing.T, w *world) tenant {
 		t.Fatal(err)
 	}
 	return tenant
+}
+
+// TestKeyIsTheBoard: what Key names holds what Page shows, of the generation
+// that is read.
+func TestKeyIsTheBoard(t *testing.T) {
+	w := newWorld(t)
+	w.act("ann", genova, 30)
+	w.act("ben", camogli, 20)
+	w.keeper.lease.release(w.ctx)
+	for range 2 {
+		key, err := w.boards.Key(w.ctx, w.id, "", "people:it.l.ge")
+		if err != nil || !strings.Contains(key, w.generation()) {
+			t.Fatalf("%q, %v", key, err)
+		}
+		if n, err := w.redis.ZCard(w.ctx, key).Result(); err != nil || n != 2 {
+			t.Errorf("%d members, %v", n, err)
+		}
+		if err := w.boards.Rebuild(w.ctx, w.id, RebuildOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.boards.Key(w.ctx, w.id, "", "people:it.nowhere"); errs.CodeOf(err) != "board_unknown" {
+		t.Errorf("no such region: %v", err)
+	}
+	if key, err := w.node().Key(w.ctx, w.id, "", "people:all"); err != nil || key == "" {
+		t.Errorf("from another process: %q, %v", key, err)
+	}
+	wipe(t, w.redis, w.id)
+	if _, err := w.boards.Key(w.ctx, w.id, "", "people:all"); errs.CodeOf(err) != "boards_unbuilt" {
+		t.Errorf("without boards: %v", err)
+	}
 }

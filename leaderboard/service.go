@@ -108,10 +108,12 @@ type Boards struct {
 
 	applies   *store.Group[[]*points.Posting] // see Apply
 	standings *store.Group[*standingQuery]    // see Standing
+	pages     *store.Group[*pageRead]         // see readCurrent
 
 	rebuilds    chan struct{} // a place for each rebuild that Run does at a time
 	generations sync.Map      // campaign -> generations, as last heard
 	wakeups     sync.Map      // campaign -> chan struct{}, see wake
+	reading     sync.Map      // campaign -> *atomic.Bool, while somebody reads a page alone
 	tenants     *lru.Cache[string, tenant]
 	fairs       *lru.Cache[fairKey, *fairTable]
 	lags        *lru.Cache[string, lag]
@@ -141,6 +143,15 @@ func New(p Parts) *Boards {
 	}
 	b.applies = store.NewGroup(applyLimits, b.applyTogether)
 	b.standings = store.NewGroup(standingLimits, b.standTogether)
+	b.pages = store.NewGroup(pageLimits, func(ctx context.Context, campaign string, reads []*pageRead) []error {
+		answers := make([]error, len(reads))
+		if err := b.readTogether(ctx, campaign, reads); err != nil {
+			for i := range answers {
+				answers[i] = err
+			}
+		}
+		return answers
+	})
 	if b.ledger == nil {
 		b.ledger = NewLedger(p.Store)
 	}

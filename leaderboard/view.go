@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/musterhq/muster/store"
 )
 
 // pageQuery asks Redis for rows of a board.
 type pageQuery struct {
-	gen    string
 	window string
 	board  Board
 	around string // a member; "" reads from offset
@@ -17,8 +21,8 @@ type pageQuery struct {
 	limit  int
 }
 
-// view is what page.lua answered. rows is empty and w "" where Redis holds no
-// boards.
+// view is what page.lua answered for a page. rows is empty and w "" where Redis
+// holds no boards.
 type view struct {
 	generations
 	w       string
@@ -63,54 +67,149 @@ func (v *view) archiveRows(fairs *fairTable) []archiveRow {
 	return rows
 }
 
+// pageLimits bound the queue of pages, for each campaign: who asks while a call of
+// the script is under way is answered by the next. With pages of MaxLimit rows one
+// call keeps Redis busy for about two milliseconds.
+var pageLimits = store.GroupLimits{Together: 32, Waiting: 4096, Within: 5 * time.Second}
+
+// pageRead is a query and what the script answered.
+type pageRead struct {
+	query pageQuery
+	generations
+	w    string
+	text string // as page.lua has it; "" where there are no boards
+}
+
+// readCurrent reads a page of the generation that is read at that instant. Who
+// asks alone is answered at once; those who ask meanwhile share calls of the
+// script, and with them what a call costs: a busy board takes less of Redis for
+// each page than a quiet one.
+func (b *Boards) readCurrent(ctx context.Context, t tenant, q pageQuery) (*view, error) {
+	r := &pageRead{query: q}
+	err := b.readShared(ctx, t.ID, r)
+	switch {
+	case errors.Is(err, store.ErrFull):
+		return nil, unavailable(err)
+	case err != nil:
+		return nil, err // r may still be written to
+	}
+	return r.view()
+}
+
+// readShared answers a page, by itself if nobody else is, or with others.
+func (b *Boards) readShared(ctx context.Context, campaign string, r *pageRead) error {
+	value, ok := b.reading.Load(campaign)
+	if !ok {
+		value, _ = b.reading.LoadOrStore(campaign, new(atomic.Bool))
+	}
+	taken := value.(*atomic.Bool)
+	if !taken.CompareAndSwap(false, true) {
+		return b.pages.Do(ctx, campaign, r)
+	}
+	defer taken.Store(false)
+	return b.readTogether(ctx, campaign, []*pageRead{r})
+}
+
+// readTogether answers pages of a campaign, all of the same instant and
+// generation.
+func (b *Boards) readTogether(ctx context.Context, campaign string, reads []*pageRead) error {
+	known, err := b.known(ctx, campaign)
+	if err != nil {
+		return err
+	}
+	for range 8 {
+		if known.gen == "" {
+			return nil
+		}
+		known, err = b.readPages(ctx, campaign, known.gen, reads)
+		if !errors.Is(err, errOther) {
+			return err
+		}
+	}
+	return unavailable(errors.New("leaderboard: the generations keep changing"))
+}
+
 // errOther: the generation that is read is another one.
 var errOther = errors.New("leaderboard: another generation is read")
 
-// readCurrent reads a page of the generation that is read at that instant.
-func (b *Boards) readCurrent(ctx context.Context, t tenant, q pageQuery) (*view, error) {
-	known, err := b.known(ctx, t.ID)
-	if err != nil {
+// readPage reads a page of a generation; errOther when it is not the one that is
+// read.
+func (b *Boards) readPage(ctx context.Context, t tenant, gen string, q pageQuery) (*view, error) {
+	r := &pageRead{query: q}
+	if _, err := b.readPages(ctx, t.ID, gen, []*pageRead{r}); err != nil {
 		return nil, err
 	}
-	for range 8 {
-		if q.gen = known.gen; q.gen == "" {
-			return &view{}, nil
-		}
-		v, err := b.readPage(ctx, t, q)
-		if !errors.Is(err, errOther) {
-			return v, err
-		}
-		known = v.generations
-	}
-	return nil, unavailable(errors.New("leaderboard: the generations keep changing"))
+	return r.view()
 }
 
-// readPage reads a page of a generation; errOther, with a view that holds the
-// generations alone, when it is not the one that is read.
+// readPages reads pages of a generation; errOther, and the ones there are, when it
+// is not the one that is read.
 //
-// Script page.lua: KEYS[1] meta, KEYS[2] the board, KEYS[3] changes; ARGV[1]
-// generation, ARGV[2] field in changes, ARGV[3] member or "", ARGV[4] offset,
-// ARGV[5] limit. It returns {gen, next} or {gen, next, W, total, offset, above,
-// version, {member, sum, ...}}.
-func (b *Boards) readPage(ctx context.Context, t tenant, q pageQuery) (*view, error) {
-	rest := restBoard(q.window, q.board)
-	keys := []string{metaKey(t.ID), genKey(t.ID, q.gen, rest), genKey(t.ID, q.gen, restChanges)}
-	reply, err := b.page.RunRO(ctx, b.redis, keys, q.gen, rest, q.around, q.offset, q.limit).Slice()
+// Script page.lua: KEYS[1] meta, KEYS[2] changes, KEYS[3..] boards; ARGV[1]
+// generation, ARGV[2..] key, field in changes, member or "", offset and limit of
+// each page. It returns {gen, next} or {gen, next, W, page, ...}, a page being
+// lines: total, offset, above, version, and member and sum of each row.
+func (b *Boards) readPages(ctx context.Context, campaign, gen string, reads []*pageRead) (generations, error) {
+	keys, argv := pageCall(campaign, gen, reads)
+	reply, err := b.page.RunRO(ctx, b.redis, keys, argv...).Slice()
 	if err != nil {
-		return nil, unavailable(err)
+		return generations{}, unavailable(err)
 	}
-	r := reader{reply: reply}
-	v := &view{generations: generations{r.text(), r.text()}}
-	if v.gen != q.gen {
-		b.heard(t.ID, v.generations)
-		return v, errors.Join(errOther, r.err)
+	read := reader{reply: reply}
+	now := generations{read.text(), read.text()}
+	if now.gen != gen {
+		b.heard(campaign, now)
+		return now, errors.Join(errOther, read.err)
 	}
-	v.w, v.total, v.offset, v.above, v.version = r.text(), r.count(), r.count(), r.count(), r.number()
-	rows := reader{reply: r.list()}
-	for len(rows.reply) > 0 {
-		v.rows = append(v.rows, score{rows.text(), rows.number()})
+	w := read.text()
+	for _, r := range reads {
+		r.generations, r.w, r.text = now, w, read.text()
 	}
-	return v, errors.Join(r.err, rows.err)
+	return now, read.err
+}
+
+// pageCall gives KEYS and ARGV of page.lua.
+func pageCall(campaign, gen string, reads []*pageRead) (keys []string, argv []any) {
+	type place struct {
+		window string
+		board  Board
+	}
+	keys = append(make([]string, 0, 3), metaKey(campaign), genKey(campaign, gen, restChanges))
+	argv = append(make([]any, 0, 1+5*len(reads)), gen)
+	numbers := make(map[place]int, 1)
+	for _, r := range reads {
+		q := &r.query
+		rest := restBoard(q.window, q.board)
+		at := place{q.window, q.board}
+		if numbers[at] == 0 {
+			keys = append(keys, genKey(campaign, gen, rest))
+			numbers[at] = len(keys)
+		}
+		argv = append(argv, numbers[at], rest, q.around, q.offset, q.limit)
+	}
+	return keys, argv
+}
+
+// view takes the answer apart. The caller does it, so that who waits for the next
+// call does not wait for that.
+func (r *pageRead) view() (*view, error) {
+	v := &view{generations: r.generations, w: r.w}
+	if v.gen == "" {
+		return v, nil
+	}
+	lines := strings.Split(r.text, "\n")
+	const head = 4
+	if len(lines) < head || len(lines)%2 != 0 {
+		return nil, fmt.Errorf("leaderboard: page.lua answered %d lines", len(lines))
+	}
+	read := reader{}
+	v.total, v.offset, v.above, v.version = int(read.digits(lines[0])), int(read.digits(lines[1])), int(read.digits(lines[2])), read.digits(lines[3])
+	lines = lines[head:]
+	v.rows = make([]score, len(lines)/2)
+	for i := range v.rows {
+		v.rows[i] = score{lines[2*i], read.digits(lines[2*i+1])}
+	}
+	return v, read.err
 }
 
 // reader takes a script's reply apart, first value first. After a value of
@@ -146,22 +245,30 @@ func (r *reader) text() string {
 	return s
 }
 
-// number reads an integer; Redis writes a large sum as 9.007199254740991e+15.
+// number reads an integer.
 func (r *reader) number() int64 {
 	value := r.next()
 	switch value := value.(type) {
 	case int64:
 		return value
 	case string:
-		if n, err := strconv.ParseInt(value, 10, 64); err == nil {
-			return n
-		}
-		if f, err := strconv.ParseFloat(value, 64); err == nil {
-			return int64(f)
-		}
+		return r.digits(value)
 	}
 	r.fail(value)
 	return 0
+}
+
+// digits reads a text that is an integer; Redis writes a large sum as
+// 9.007199254740991e+15.
+func (r *reader) digits(text string) int64 {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		r.fail(text)
+	}
+	return int64(f)
 }
 
 func (r *reader) count() int { return int(r.number()) }

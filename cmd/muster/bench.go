@@ -18,6 +18,7 @@ import (
 
 type benchCmd struct {
 	Actions benchActionsCmd `cmd:"" help:"Measure handing in actions, beside the parts it is made of."`
+	Boards  benchBoardsCmd  `cmd:"" help:"Measure reading a big board around somebody, beside the raw commands of Redis."`
 	Server  benchServerCmd  `cmd:"" hidden:"" help:"The server under test; the other commands start it."`
 }
 
@@ -56,12 +57,54 @@ func (c *benchActionsCmd) Run(env *environment) error {
 			Connections: c.Connections, Batches: c.Batch, Seconds: c.Seconds, People: c.People, OpenRate: c.OpenRate, Profile: c.Profile,
 			Step: func(text string) { fmt.Fprintln(env.err, text) },
 		})
-	})
+	}, c.verify)
 }
 
-// measure starts Redis and the server under test, has them measured, checks
-// that nothing was lost, and prints.
-func (f *benchFlags) measure(env *environment, measure func(context.Context, bench.Addresses, *bench.Redis) ([]bench.Row, error)) (err error) {
+type benchBoardsCmd struct {
+	benchFlags  `embed:""`
+	Members     int    `help:"Members of the big board. They come through the leaderboard, and take Redis about 1.2 kB each." default:"1000000"`
+	Small       int    `help:"Members of the small board that it is held against." default:"10000"`
+	People      int    `help:"How many real people stand among the members and read over HTTP." default:"2000"`
+	Connections int    `help:"Connections over HTTP." default:"32"`
+	Callers     int    `help:"Callers at once inside the server, beside one by itself." default:"32"`
+	Profile     string `help:"Write CPU profiles of the server to this folder." type:"existingdir" placeholder:"DIR"`
+}
+
+// Run measures and prints.
+func (c *benchBoardsCmd) Run(env *environment) error {
+	switch {
+	case c.Seconds <= 0:
+		return usagef("--seconds must be above 0")
+	case c.Small < 11 || c.Members < c.Small || c.Members > 10_000_000:
+		return usagef("--members must be at most 10000000 and at least --small, which must be at least 11")
+	case c.Connections < 1 || c.Connections > 4096, c.Callers < 2 || c.Callers > 4096:
+		return usagef("--connections must be between 1 and 4096, --callers between 2 and 4096")
+	case c.People < 1 || c.People > 100_000:
+		return usagef("--people must be between 1 and 100000")
+	}
+	bars := newBars(env)
+	defer bars.finish()
+	progress := bars.progress
+	if progress == nil {
+		progress = func(string, int64, int64) {}
+	}
+	return c.measure(env, func(ctx context.Context, at bench.Addresses, r *bench.Redis) ([]bench.Row, error) {
+		defer bars.finish()
+		return bench.Boards(ctx, at, liguria.CampaignID, r, true, bench.BoardsOptions{
+			Members: c.Members, Small: c.Small, People: c.People, Connections: c.Connections, Callers: c.Callers,
+			Seconds: c.Seconds, Profile: c.Profile, Progress: progress,
+			Step: func(text string) {
+				bars.finish()
+				fmt.Fprintln(env.err, text)
+			},
+		})
+	}, nil)
+}
+
+// measure starts Redis and the server under test, has them measured, asks
+// afterwards whether that left the boards right (nil: it was asked during the
+// run), and prints.
+func (f *benchFlags) measure(env *environment, measure func(context.Context, bench.Addresses, *bench.Redis) ([]bench.Row, error), afterwards func(env *environment, redisURL, folder string) error) (err error) {
 	r, err := bench.OpenRedis(env.ctx, f.RedisURL)
 	if errors.Is(err, bench.ErrNoRedis) {
 		return usageError{err}
@@ -83,9 +126,10 @@ func (f *benchFlags) measure(env *environment, measure func(context.Context, ben
 	if err := errors.Join(err, server.end()); err != nil {
 		return err
 	}
-	fmt.Fprintln(env.err, "recount the ledger")
-	if err := f.verify(env, r.URL, folder); err != nil {
-		return err
+	if afterwards != nil {
+		if err := afterwards(env, r.URL, folder); err != nil {
+			return err
+		}
 	}
 	if f.JSON {
 		return json.NewEncoder(env.out).Encode(rows)
@@ -138,6 +182,7 @@ func (s *benchServer) end() error {
 
 // verify recounts what the run wrote: a fast wrong answer is no figure.
 func (f *benchFlags) verify(env *environment, redisURL, folder string) error {
+	fmt.Fprintln(env.err, "recount the ledger")
 	return (&verifyBoardsCmd{storage: storage{Data: folder, RedisURL: redisURL}, Campaign: liguria.CampaignID}).Run(
 		&environment{ctx: env.ctx, log: env.log, streams: streams{in: env.in, out: env.err, err: env.err}})
 }
@@ -157,8 +202,8 @@ func (c *benchServerCmd) Run(env *environment) error {
 	if err := (demoSystem{a}).PrepareCampaign(env.ctx); err != nil {
 		return err
 	}
-	spare := campaign.Campaign{Name: "The script by itself", TimeZone: liguria.TimeZone}
-	spare.ID = bench.ScriptCampaign
+	spare := campaign.Campaign{Name: "Nobody's", TimeZone: liguria.TimeZone}
+	spare.ID = bench.SpareCampaign
 	if err := a.CreateCampaign(env.ctx, spare, "admin@example.org"); err != nil && errs.CodeOf(err) != "campaign_exists" {
 		return err
 	}

@@ -222,7 +222,7 @@ func TestKeysAreListedRotatedAndRetired(t *testing.T) {
 func TestHelpIsComplete(t *testing.T) {
 	for _, command := range []string{
 		"", "serve", "demo", "campaign create", "campaign list", "import postcodes", "import data", "export", "backup", "restore", "migrate",
-		"verify boards", "rebuild boards", "token", "keys list", "keys rotate", "keys retire", "bench actions",
+		"verify boards", "rebuild boards", "token", "keys list", "keys rotate", "keys retire", "bench actions", "bench boards",
 	} {
 		exit, out, _ := muster(t, append(strings.Fields(command), "--help")...)
 		if exit != exitOK || !strings.Contains(out, "Usage: muster") {

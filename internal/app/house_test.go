@@ -42,7 +42,7 @@ var house = []struct {
 	{"internal/redisclient", nil},
 	{"internal/redistest", []string{"internal/redisclient"}},
 	{"internal/liguria", []string{"domain/campaign"}},
-	{"internal/bench", []string{"internal/app", "internal/liguria", "leaderboard", "domain/", "store"}},
+	{"internal/bench", []string{"internal/app", "internal/liguria", "internal/clock", "leaderboard", "domain/", "store"}},
 	{"internal/demo", []string{"internal/demo/", "realtime/client"}},
 	{"internal/demo/", nil},
 }

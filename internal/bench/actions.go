@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -51,7 +49,7 @@ const (
 // the store's CPU can be read, which is nowhere yet, so there the rows are
 // left out.
 func Actions(ctx context.Context, at Addresses, campaignID string, r *Redis, embeddedStore bool, o ActionsOptions) ([]Row, error) {
-	m := &actions{ActionsOptions: o, at: at, redis: r, host: newHost(at.API, campaignID), parts: newHost(at.Parts, campaignID), embeddedStore: embeddedStore}
+	m := &actions{run: newRun(at, campaignID, r, o.Seconds, o.Profile), ActionsOptions: o, embeddedStore: embeddedStore}
 	o.Step(fmt.Sprintf("%d people sign up", o.People))
 	var err error
 	if m.tokens, err = m.host.tokens(ctx, o.People, func() {}); err != nil {
@@ -69,30 +67,20 @@ func Actions(ctx context.Context, at Addresses, campaignID string, r *Redis, emb
 }
 
 type actions struct {
+	run
 	ActionsOptions
-	at            Addresses
-	redis         *Redis
-	host, parts   *host
 	embeddedStore bool
 	tokens        []string
-	rows          []Row
 }
-
-func (m *actions) row(r Row) { m.rows = append(m.rows, r) }
 
 // batch measures one size of batch.
 func (m *actions) batch(ctx context.Context, size int) error {
 	name := fmt.Sprintf("batch %d: ", size)
 	m.Step(name + "closed loop")
-	sender := &batches{m: m, size: size, nonce: strconv.FormatInt(time.Now().UnixNano(), 36)} //nolint:forbidigo // makes ids of runs differ
+	sender := newBatches(m, size)
 	g := newGenerator(m.at.API, m.Connections)
-	if warm := g.run(ctx, 0, time.Second, sender); warm.failed > 0 {
-		return fmt.Errorf("%swarm-up: %d of %d requests failed: %s", name, warm.failed, warm.calls, warm.firstFailure)
-	}
-	spent, profiled := m.spent(ctx), m.profile(fmt.Sprintf("batch-%d", size))
-	closed := g.run(ctx, 0, m.length(), sender)
-	cost := (m.spent(ctx) - spent).Seconds() / float64(max(closed.calls-closed.failed, 1))
-	if err := profiled(); err != nil {
+	closed, cost, err := m.closedLoop(ctx, fmt.Sprintf("batch-%d", size), g, sender)
+	if err != nil {
 		return err
 	}
 	m.Step(name + "open loop")
@@ -121,38 +109,6 @@ func (m *actions) batch(ctx context.Context, size int) error {
 	return nil
 }
 
-func (m *actions) length() time.Duration { return time.Duration(m.Seconds * float64(time.Second)) }
-
-// profile takes a CPU profile of the server for as long as a measurement runs;
-// the function it gives waits for it and writes it down.
-func (m *actions) profile(name string) func() error {
-	if m.Profile == "" {
-		return func() error { return nil }
-	}
-	done := make(chan error, 1)
-	go func() {
-		_, body, err := m.parts.client.Get(nil, fmt.Sprintf("http://%s/profile?seconds=%g", m.at.Parts, m.Seconds*.9))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(m.Profile, name+".pprof"), body, 0o600)
-		}
-		done <- err
-	}()
-	return func() error { return <-done }
-}
-
-// spent is the CPU time of the server and of Redis so far.
-func (m *actions) spent(ctx context.Context) time.Duration {
-	var used answer
-	if err := m.parts.call("GET", "/usage", nil, &used); err != nil {
-		return 0
-	}
-	store, err := m.redis.CPU(ctx)
-	if err != nil {
-		return 0
-	}
-	return store + time.Duration(used.CPU*float64(time.Second))
-}
-
 // limit is the rate of requests that the parts allow together: one after the
 // other, each as fast as it is alone.
 func (m *actions) limit(ctx context.Context, name string, sender *batches) (float64, error) {
@@ -163,7 +119,7 @@ func (m *actions) limit(ctx context.Context, name string, sender *batches) (floa
 	if err := m.parts.call("POST", "/script", ask{Seconds: m.Seconds / 2, Together: m.Connections}, &script); err != nil {
 		return 0, fmt.Errorf("script alone: %w", err)
 	}
-	empty := newGenerator(m.at.Parts, m.Connections).run(ctx, 0, m.length()/2, &emptyCalls{sender})
+	empty := newGenerator(m.at.Parts, m.Connections).run(ctx, 0, m.length()/2, &emptyCalls{sender, "http://" + m.at.Parts + "/empty"})
 	if empty.failed > 0 {
 		return 0, fmt.Errorf("empty handler: %s", empty.firstFailure)
 	}
@@ -177,14 +133,8 @@ func (m *actions) limit(ctx context.Context, name string, sender *batches) (floa
 func (m *actions) reads(ctx context.Context) error {
 	m.Step("reads around the caller")
 	g := newGenerator(m.at.API, m.Connections)
-	around := &aroundCalls{m}
-	if warm := g.run(ctx, 0, time.Second, around); warm.failed > 0 {
-		return fmt.Errorf("read around: %s", warm.firstFailure)
-	}
-	spent, profiled := m.spent(ctx), m.profile("around-me")
-	closed := g.run(ctx, 0, m.length(), around)
-	cost := (m.spent(ctx) - spent).Seconds() / float64(max(closed.calls-closed.failed, 1))
-	if err := profiled(); err != nil {
+	closed, cost, err := m.closedLoop(ctx, "around-me", g, newAroundCalls(&m.run, m.tokens, m.Connections))
+	if err != nil {
 		return err
 	}
 	m.row(Row{Name: fmt.Sprintf("around me over HTTP, %d people", m.People), Value: closed.rate(), Unit: "1/s"})
@@ -195,29 +145,29 @@ func (m *actions) reads(ctx context.Context) error {
 	return nil
 }
 
-// batches are requests of POST actions. Each connection speaks for its own
-// people, in turn.
+// batches are requests of POST actions.
 type batches struct {
-	m     *actions
+	callers
+	url   string
 	size  int
-	nonce string
+	nonce string // makes ids of runs differ
+}
+
+func newBatches(m *actions, size int) *batches {
+	return &batches{
+		callers{m.tokens, m.Connections}, "http://" + m.at.API + m.host.path("actions"), size,
+		strconv.FormatInt(time.Now().UnixNano(), 36), //nolint:forbidigo // as above
+	}
 }
 
 var kinds = []string{"door", "call", "text", "data_entry"}
 
 func (b *batches) next(connection, k int, into *fasthttp.Request) {
 	into.Header.SetMethod("POST")
-	into.SetRequestURI("http://" + b.m.at.API + b.m.host.path("actions"))
-	b.head(connection, k, into)
-	into.SetBody(b.body(connection, k))
-}
-
-// head names the caller: one of the connection's people.
-func (b *batches) head(connection, k int, into *fasthttp.Request) {
-	m := b.m
-	own := (len(m.tokens) - connection - 1) / m.Connections // people beyond the first
 	into.Header.SetContentType("application/json")
-	into.Header.Set("Authorization", "Bearer "+m.tokens[connection+m.Connections*(k%(own+1))])
+	b.head(connection, k, into)
+	into.SetRequestURI(b.url)
+	into.SetBody(b.body(connection, k))
 }
 
 func (b *batches) body(connection, k int) []byte {
@@ -238,20 +188,14 @@ func (b *batches) body(connection, k int) []byte {
 }
 
 // emptyCalls send the same requests to the handler that does nothing.
-type emptyCalls struct{ *batches }
+type emptyCalls struct {
+	*batches
+	url string
+}
 
 func (e *emptyCalls) next(connection, k int, into *fasthttp.Request) {
 	e.batches.next(connection, k, into)
-	into.SetRequestURI("http://" + e.m.at.Parts + "/empty")
-}
-
-// aroundCalls read the page around the caller.
-type aroundCalls struct{ m *actions }
-
-func (a *aroundCalls) next(connection, k int, into *fasthttp.Request) {
-	into.Header.SetMethod("GET")
-	(&batches{m: a.m}).head(connection, k, into)
-	into.SetRequestURI("http://" + a.m.at.API + a.m.host.path("boards/people:all?around=me&limit=11"))
+	into.SetRequestURI(e.url)
 }
 
 // CheckBatches says what is wrong with sizes of batches, nil for nothing.

@@ -36,6 +36,12 @@ type caller interface {
 	next(connection, k int, into *fasthttp.Request)
 }
 
+// checker is a caller that looks into answers, be it into some alone: an answer
+// that it refuses has failed.
+type checker interface {
+	check(connection, k int, body []byte) error
+}
+
 // generator sends requests over so many connections.
 type generator struct {
 	client      *fasthttp.HostClient
@@ -99,6 +105,7 @@ func (g *generator) connection(ctx context.Context, connection int, start time.T
 	defer fasthttp.ReleaseRequest(request)
 	defer fasthttp.ReleaseResponse(response)
 	mine := &load{}
+	checks, _ := c.(checker)
 	for ctx.Err() == nil && time.Since(start) < length {
 		from := start.Add(due())
 		if ahead := time.Until(from); ahead > 0 {
@@ -110,19 +117,25 @@ func (g *generator) connection(ctx context.Context, connection int, start time.T
 			from = time.Now() //nolint:forbidigo // as above
 		}
 		request.Reset()
-		c.next(connection, g.numbers[connection], request)
+		k := g.numbers[connection]
 		g.numbers[connection]++
+		c.next(connection, k, request)
 		mine.calls++
 		err := g.client.Do(request, response)
-		if err == nil && response.StatusCode() != fasthttp.StatusOK {
+		took := time.Since(from)
+		switch {
+		case err != nil:
+		case response.StatusCode() != fasthttp.StatusOK:
 			err = fmt.Errorf("%d %s", response.StatusCode(), response.Body())
+		case checks != nil:
+			err = checks.check(connection, k, response.Body())
 		}
 		if err != nil {
 			mine.failed++
 			mine.firstFailure = err.Error()
 			continue
 		}
-		mine.latencies = append(mine.latencies, time.Since(from))
+		mine.latencies = append(mine.latencies, took)
 	}
 	return mine
 }

@@ -15,8 +15,8 @@ import (
 // nobody sweeps what is inserted for it.
 const (
 	insertCampaign = "bench-insert"
-	// ScriptCampaign must exist, as a campaign without people.
-	ScriptCampaign = "bench-script"
+	// SpareCampaign must exist, as a campaign without people.
+	SpareCampaign = "bench-spare"
 )
 
 // sample is how many of the ledger's last postings stand for all.
@@ -62,7 +62,7 @@ func (p *parts) script(ctx context.Context, in ask) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := p.open(ctx, ScriptCampaign); err != nil {
+	if err := p.open(ctx, SpareCampaign); err != nil {
 		return answer{}, err
 	}
 	accounts := make([]string, max(1000, in.Together))
@@ -80,7 +80,7 @@ func (p *parts) script(ctx context.Context, in ask) (answer, error) {
 			at++
 			lines[i] = &line
 		}
-		return len(lines), p.boards.Apply(ctx, ScriptCampaign, lines)
+		return len(lines), p.boards.Apply(ctx, SpareCampaign, lines)
 	})
 }
 

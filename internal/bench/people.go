@@ -104,11 +104,19 @@ func (h *host) path(below string) string { return "/v1/campaigns/" + h.campaign 
 // call makes a request and decodes the answer, be it a refusal, in which case
 // it is an error too.
 func (h *host) call(method, path string, body, into any) error {
+	return h.callAs("", method, path, body, into)
+}
+
+// callAs is call with somebody's token.
+func (h *host) callAs(token, method, path string, body, into any) error {
 	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(request)
 	defer fasthttp.ReleaseResponse(response)
 	request.Header.SetMethod(method)
 	request.SetRequestURI("http://" + h.client.Addr + path)
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
 	if body != nil {
 		raw, err := json.Marshal(body)
 		if err != nil {
@@ -124,7 +132,7 @@ func (h *host) call(method, path string, body, into any) error {
 		return fmt.Errorf("%d, and not JSON: %.200s", response.StatusCode(), response.Body())
 	}
 	if response.StatusCode()/100 != 2 {
-		return fmt.Errorf("refused: %d", response.StatusCode())
+		return fmt.Errorf("refused: %d %.200s", response.StatusCode(), response.Body())
 	}
 	return nil
 }

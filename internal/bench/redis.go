@@ -103,6 +103,15 @@ func (r *Redis) CPU(ctx context.Context) (time.Duration, error) {
 	return sum, nil
 }
 
+// Commands is what the server counts of each command, by name.
+func (r *Redis) Commands(ctx context.Context) (map[string]commandStat, error) {
+	text, err := r.client.Info(ctx, "commandstats").Result()
+	if err != nil {
+		return nil, fmt.Errorf("the counts of Redis: %w", err)
+	}
+	return infoCommands(text), nil
+}
+
 // Close ends what OpenRedis started.
 func (r *Redis) Close() error {
 	if r.client == nil {

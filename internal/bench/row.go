@@ -46,10 +46,10 @@ func (r Row) MarshalJSON() ([]byte, error) {
 		Aim   *float64 `json:"aim,omitempty"`
 	}{Name: r.Name, Value: rounded(r.Value), Unit: r.Unit}
 	if r.Limit != 0 {
-		limit, ratio := rounded(r.Limit), math.Round(r.Ratio()*1000)/1000
+		limit, ratio, aim := rounded(r.Limit), math.Round(r.Ratio()*1000)/1000, math.Round(r.Aim*1000)/1000
 		out.Limit, out.Ratio = &limit, &ratio
-		if r.Aim != 0 {
-			out.Aim = &r.Aim
+		if aim != 0 {
+			out.Aim = &aim
 		}
 	}
 	return json.Marshal(out)

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"runtime/pprof"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -17,8 +19,10 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/people"
 	"github.com/musterhq/muster/internal/app"
+	"github.com/musterhq/muster/internal/clock"
 	"github.com/musterhq/muster/leaderboard"
 	"github.com/musterhq/muster/store"
 )
@@ -46,7 +50,10 @@ func Serve(ctx context.Context, a *app.App, campaignID string, in io.Reader, out
 		return err
 	}
 	defer private.Close()
-	p := &parts{people: a.People, boards: a.Boards, store: a.Store(), redis: a.Redis(), campaign: campaignID}
+	p := &parts{people: a.People, boards: a.Boards, campaigns: a.Campaigns, store: a.Store(), redis: a.Redis(), campaign: campaignID}
+	p.plain = leaderboard.New(leaderboard.Parts{
+		Redis: p.redis, Store: p.store, Campaigns: p.campaigns, Names: bare{}, Recount: uncounted, Clock: clock.System{}, Log: slog.Default(),
+	})
 	server := p.server()
 	var group errgroup.Group
 	group.Go(func() error {
@@ -70,11 +77,14 @@ func Serve(ctx context.Context, a *app.App, campaignID string, in io.Reader, out
 
 // parts runs what a request is made of, piece by piece.
 type parts struct {
-	people   *people.Service
-	boards   *leaderboard.Boards
-	store    store.Engine
-	redis    redis.UniversalClient
-	campaign string
+	people    *people.Service
+	boards    *leaderboard.Boards
+	plain     *leaderboard.Boards // the same ones, read without the names of people
+	campaigns *campaign.Service
+	store     store.Engine
+	redis     redis.UniversalClient
+	campaign  string
+	targets   sync.Map // campaign -> *target
 }
 
 func (p *parts) server() *fiber.App {
@@ -87,6 +97,7 @@ func (p *parts) server() *fiber.App {
 	server.Get("/profile", profile)
 	for name, part := range map[string]func(context.Context, ask) (answer, error){
 		"insert": p.insert, "script": p.script,
+		"fill": p.fill, "neighbours": p.neighbours, "target": p.target, "around": p.around, "raw": p.raw,
 	} {
 		server.Post("/"+name, func(c *fiber.Ctx) error {
 			var in ask
@@ -106,13 +117,21 @@ func (p *parts) server() *fiber.App {
 // ask says what to run; a part reads what it needs.
 type ask struct {
 	Seconds  float64 `json:"seconds"`  // how long to run
-	Together int     `json:"together"` // documents or lines in one call
+	Together int     `json:"together"` // documents or lines in one call, or callers at once
+
+	Campaign string   `json:"campaign"` // whose boards
+	Members  int      `json:"members"`  // the size of the crowd
+	From     int      `json:"from"`     // the first of the crowd that is meant
+	Count    int      `json:"count"`    // and how many
+	Sums     []int64  `json:"sums"`     // of people who stand beside the crowd
+	Accounts []string `json:"accounts"`
 }
 
 // answer is what it found.
 type answer struct {
-	Rate float64 `json:"rate"` // a second
-	CPU  float64 `json:"cpu"`  // seconds of this process for each
+	Rate  float64 `json:"rate"` // a second
+	CPU   float64 `json:"cpu"`  // seconds of this process for each
+	Calls int     `json:"calls"`
 }
 
 // emptyAnswer is as long as the answer to one action.
