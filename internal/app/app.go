@@ -50,15 +50,16 @@ type App struct {
 	Boards    *leaderboard.Boards
 	Inbox     *push.Inbox
 
-	store   store.Engine
-	redis   redis.UniversalClient
-	reached atomic.Bool // Redis has answered Ready before
-	ledger  leaderboard.Ledger
-	feeds   *realtime.Feeds
-	effects *effects
-	options Options
-	clock   clock.Clock
-	log     *slog.Logger
+	store     store.Engine
+	redis     redis.UniversalClient
+	reached   atomic.Bool // Redis has answered Ready before
+	readiness readiness
+	ledger    leaderboard.Ledger
+	feeds     *realtime.Feeds
+	effects   *effects
+	options   Options
+	clock     clock.Clock
+	log       *slog.Logger
 
 	// joinNodes checks, before this node serves, what it must agree on with the
 	// other nodes of a shared store; nil where the store is its own.
