@@ -56,7 +56,7 @@ func TestPhonesClocksOff(t *testing.T) {
 				At time.Time `json:"occurred_at"`
 			}
 		}
-		if err := w.load.call("GET", base+"/me/actions?limit=100", p.token, nil, &page); err != nil {
+		if err := w.load.call("GET", w.v1()+"/me/actions?limit=100", p.token, nil, &page); err != nil {
 			t.Fatal(err)
 		}
 		for _, a := range page.Actions {
