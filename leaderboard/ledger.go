@@ -20,20 +20,26 @@ type Ledger interface {
 	Of(ctx context.Context, campaign, account string) ([]*points.Posting, error)
 	// Accounts gives every account that has a posting, once.
 	Accounts(ctx context.Context, campaign string) iter.Seq2[string, error]
+	// Now is the clock of the store that holds the postings: the one that all
+	// nodes share.
+	Now(ctx context.Context) (time.Time, error)
 }
 
 // stored is the Ledger on the store.
 type stored struct {
+	engine   store.Engine
 	postings *store.Collection[points.Posting]
 }
 
 // NewLedger reads the postings that domain/points wrote to the engine. It does
 // no I/O.
 func NewLedger(engine store.Engine) Ledger {
-	return stored{store.NewCollection[points.Posting](engine, points.Schema)}
+	return stored{engine, store.NewCollection[points.Posting](engine, points.Schema)}
 }
 
-// After implements Ledger.
+// Now implements Ledger.
+func (s stored) Now(ctx context.Context) (time.Time, error) { return s.engine.Now(ctx) }
+
 // After implements Ledger.
 func (s stored) After(ctx context.Context, campaign string, mark Mark, before time.Time, limit int) ([]*points.Posting, error) {
 	// The index bounds by time alone: postings of the mark's own millisecond
@@ -58,7 +64,6 @@ func (s stored) After(ctx context.Context, campaign string, mark Mark, before ti
 }
 
 // Of implements Ledger.
-// Of implements Ledger.
 func (s stored) Of(ctx context.Context, campaign, account string) ([]*points.Posting, error) {
 	var found []*points.Posting
 	for posting, err := range s.postings.Scan(ctx, campaign, store.Query{Index: "account", Equal: []any{account}}) {
@@ -70,7 +75,6 @@ func (s stored) Of(ctx context.Context, campaign, account string) ([]*points.Pos
 	return found, nil
 }
 
-// Accounts implements Ledger.
 // Accounts implements Ledger.
 func (s stored) Accounts(ctx context.Context, campaign string) iter.Seq2[string, error] {
 	first := store.Query{Index: "recorded", Where: []store.Cond{{Field: "n", Op: store.Equal, Value: int64(1)}}}

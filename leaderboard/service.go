@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2"
@@ -109,9 +110,10 @@ type Boards struct {
 	applies   *store.Group[[]*points.Posting] // see Apply
 	standings *store.Group[*standingQuery]    // see Standing
 
-	rebuilds    chan struct{} // a place for each rebuild that Run does at a time
-	generations sync.Map      // campaign -> generations, as last heard
-	wakeups     sync.Map      // campaign -> chan struct{}, see wake
+	ahead       atomic.Pointer[ahead] // see storeNow
+	rebuilds    chan struct{}         // a place for each rebuild that Run does at a time
+	generations sync.Map              // campaign -> generations, as last heard
+	wakeups     sync.Map              // campaign -> chan struct{}, see wake
 	tenants     *lru.Cache[string, tenant]
 	fairs       *lru.Cache[fairKey, *fairTable]
 	lags        *lru.Cache[string, lag]

@@ -64,14 +64,23 @@ func newLoad(w *world) *load {
 		w.t.Fatal(err)
 	}
 	l.http = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: workers}}
-	for i := range workers * perWorker {
-		p := &person{email: fmt.Sprintf("p%d@example.org", i), postcode: postcodes[i%len(postcodes)], seed: i}
-		l.people = append(l.people, p)
-		if err := l.enter(p); err != nil {
-			w.t.Fatal(err)
-		}
-	}
+	l.newcomers()
 	return l
+}
+
+// newcomers signs up people who act from now on, in place of those who did.
+func (l *load) newcomers() {
+	l.w.t.Helper()
+	var fresh []*person
+	for i := range workers * perWorker {
+		seed := len(l.people) + i
+		p := &person{email: fmt.Sprintf("p%d@example.org", seed), postcode: postcodes[i%len(postcodes)], seed: seed}
+		if err := l.enter(p); err != nil {
+			l.w.t.Fatal(err)
+		}
+		fresh = append(fresh, p)
+	}
+	l.people = append(fresh, l.people...)
 }
 
 // errRefused is an answer that is a problem.
@@ -303,11 +312,17 @@ func (l *load) note(op int, b *batch, got answer, err error) ([]int64, error) {
 	return points, nil
 }
 
+// pauses lets everybody finish what they are at; begin lets them go on.
+func (l *load) pauses() {
+	close(l.stopped)
+	l.running.Wait()
+	l.stopped = make(chan struct{})
+}
+
 // end lets everybody finish and closes the journal.
 func (l *load) end() {
 	l.w.t.Helper()
-	close(l.stopped)
-	l.running.Wait()
+	l.pauses()
 	if err := l.journal.Close(); err != nil {
 		l.w.t.Fatalf("the journal: %v", err)
 	}

@@ -10,9 +10,6 @@ import (
 // The servers that the tests stand on.
 var mongoURL, redisURL, clusterURL string
 
-// suiteName is the mark of this suite's table.
-const suiteName = "make test-servers-faults"
-
 // needsOfServers names what is missing, in one line.
 func needsOfServers() error {
 	for name, address := range map[string]*string{"MUSTER_MONGO_URL": &mongoURL, "MUSTER_REDIS_URL": &redisURL, "MUSTER_REDIS_CLUSTER_URL": &clusterURL} {

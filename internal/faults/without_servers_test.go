@@ -2,7 +2,4 @@
 
 package faults
 
-// suiteName is the mark of this suite's table.
-const suiteName = "make test-faults"
-
 func needsOfServers() error { return nil }
