@@ -43,8 +43,11 @@ func behind(address, host string) string {
 func (w *world) acknowledgesNothing(during time.Duration) {
 	w.t.Helper()
 	await(w.t, "a server that says that it is not ready", func() bool { return status(*w.base.Load(), "/readyz") == 503 })
+	// What was written before is still answered: a rank is waited for 2 s.
+	const answered = 3 * time.Second
+	lasting(answered)
 	ok := w.load.ok.Load()
-	lasting(during)
+	lasting(during - answered)
 	if more := w.load.ok.Load() - ok; more > 0 {
 		w.t.Errorf("%d batches were acknowledged without the store", more)
 	}

@@ -107,7 +107,9 @@ func (w *world) join() *node {
 // holds these words.
 func (w *world) refuses(command []string, words ...string) string {
 	w.t.Helper()
-	cmd := exec.Command(command[0], command[1:]...)
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	var out, failure bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &failure
 	_ = cmd.Run()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/musterhq/muster/store"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	wire "go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 )
 
@@ -51,8 +52,9 @@ func unreached(err error) bool {
 	var selection topology.ServerSelectionError
 	var waiting topology.WaitQueueTimeoutError
 	var connection topology.ConnectionError
+	var pool wire.RetryablePoolError // what broke another's connection took this one's along
 	var command driver.CommandError
-	return errors.As(err, &selection) || errors.As(err, &waiting) || errors.As(err, &connection) ||
+	return errors.As(err, &selection) || errors.As(err, &waiting) || errors.As(err, &connection) || errors.As(err, &pool) ||
 		errors.As(err, &command) && command.Code == 0
 }
 

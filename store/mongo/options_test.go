@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -281,6 +282,18 @@ func TestUnavailable(t *testing.T) {
 			t.Errorf("%s, refused: %v", name, err)
 		}
 	}
+	f.answers(cut)
+	var crowd sync.WaitGroup // one whose connection breaks takes the others' along
+	for range 50 {
+		crowd.Go(func() {
+			for range 2 {
+				if err := calls["get"](t.Context()); !errors.Is(err, store.ErrUnavailable) {
+					t.Errorf("one of many, cut: %v", err)
+				}
+			}
+		})
+	}
+	crowd.Wait()
 	for _, code := range []int{189, 10107, 11600} { // steps down, no primary, shuts down
 		f.answers(says(code))
 		if err := calls["get"](t.Context()); !errors.Is(err, store.ErrUnavailable) || strings.Contains(err.Error(), "ada@") {
