@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 GOLANGCI := v2.6.2
 
-.PHONY: test lint race fuzz test-browser servers servers-stop test-servers test-faults test-histories test-realdata demo-check bench
+.PHONY: test lint race fuzz test-browser servers servers-stop test-servers test-servers-faults test-faults test-histories test-realdata demo-check bench
 
 test: ## everything that needs Go alone
 	go test ./...
@@ -27,8 +27,11 @@ servers: ## FerretDB, Redis, a replica and a Redis Cluster on free ports, for te
 servers-stop: ## ends what make servers started
 	scripts/servers.sh stop
 
-test-servers: ## the suites on real servers, started for them and ended after them
+test-servers: ## the suites, the end-to-end tests and the faults that need them on real servers, started for them and ended after them
 	scripts/test-servers.sh ./store/... ./leaderboard/... ./realtime/... ./push/... ./internal/... ./domain/points/...
+
+test-servers-faults: ## the faults on real servers alone, all rounds; writes their table in docs/reliability.md
+	FAULT_TABLE=$(CURDIR)/docs/reliability.md scripts/test-servers.sh -faults
 
 test-histories: ## 3,000 random histories of the boards' scheme
 	MUSTER_HISTORIES=3000 go test -count 1 -run 'History' ./leaderboard/

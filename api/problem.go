@@ -109,6 +109,10 @@ func problemOf(err error) *Problem {
 		p := newProblem(http.StatusServiceUnavailable, "timed_out", "The server did not finish in time; the outcome is unknown. Repeat the request with the same ids.")
 		p.retryAfter = time.Second
 		return p
+	case errors.Is(err, store.ErrUnavailable):
+		p := newProblem(http.StatusServiceUnavailable, "store_unavailable", "The data store did not answer, and whether anything was done is not known. Repeat the request with the same ids.")
+		p.retryAfter = time.Second
+		return p
 	case errors.Is(err, store.ErrQuery):
 		return newProblem(http.StatusUnprocessableEntity, "bad_cursor", "This cursor or range is not one the list answers. Start again without a cursor.")
 	case errors.Is(err, store.ErrNotFound):

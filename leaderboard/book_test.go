@@ -26,6 +26,8 @@ type book struct {
 	entries []bookEntry
 	states  map[string]*points.Posting // last of each account
 	ids     int
+	// ahead is how far the store's clock is ahead of the nodes'.
+	ahead time.Duration
 }
 
 type bookEntry struct {
@@ -163,6 +165,9 @@ func (b *book) After(_ context.Context, _ string, mark Mark, before time.Time, l
 	}
 	return found, nil
 }
+
+// Now implements Ledger.
+func (b *book) Now(context.Context) (time.Time, error) { return b.clock.Now().Add(b.ahead), nil }
 
 // Of implements Ledger.
 func (b *book) Of(_ context.Context, _, account string) ([]*points.Posting, error) {

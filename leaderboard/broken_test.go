@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/musterhq/muster/internal/redistest"
+	"github.com/musterhq/muster/internal/tcpproxy"
 )
 
 // The faults that Redis can have, each under load, each ended by boards that
@@ -89,10 +90,10 @@ func TestPrimaryRestartsWithOldData(t *testing.T) {
 // TestFailoverToAStaleReplica: writes that were acknowledged are lost.
 func TestFailoverToAStaleReplica(t *testing.T) {
 	servers, address := redistest.StartLike(t)
-	var lead func(*redistest.Server)
+	var lead func(string)
 	if len(servers) == 1 { // a Cluster's client finds the new primary by itself
-		proxy := redistest.NewProxy(t, servers[0])
-		address, lead = proxy.URL(), proxy.Lead
+		proxy := tcpproxy.New(t, servers[0].Addr)
+		address, lead = "redis://"+proxy.Addr+"/0", proxy.Lead
 	}
 	client := redistest.Dial(t, address+timeouts(address))
 	s := newStorm(t, client, fast)
@@ -114,7 +115,7 @@ func TestFailoverToAStaleReplica(t *testing.T) {
 		t.Logf("of %d acknowledged postings, those of %d people are lost", acknowledged, lost)
 	}
 	if lead != nil {
-		lead(replica)
+		lead(replica.Addr)
 	}
 	promoted, at := s.clock.Now(), time.Now()
 	s.keeping.Store(true)
@@ -221,9 +222,9 @@ func TestMemoryIsFull(t *testing.T) {
 }
 
 // onProxy is a storm whose way to Redis can be disturbed.
-func onProxy(t *testing.T, speed int) (*storm, *redistest.Proxy) {
-	proxy := redistest.NewProxy(t, redistest.Start(t))
-	return newStorm(t, redistest.Dial(t, proxy.URL()+"?read_timeout=3s"), speed), proxy
+func onProxy(t *testing.T, speed int) (*storm, *tcpproxy.Proxy) {
+	proxy := tcpproxy.New(t, redistest.Start(t).Addr)
+	return newStorm(t, redistest.Dial(t, "redis://"+proxy.Addr+"/0?read_timeout=3s"), speed), proxy
 }
 
 // TestAnswersAreLost: a fifth of what is carried out is not heard of.

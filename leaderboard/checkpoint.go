@@ -77,7 +77,10 @@ func (b *Boards) checkpointedBy(ctx context.Context, t tenant, hold func(context
 		if err != nil {
 			return err
 		}
-		limit := b.clock.Now().Add(-b.margin)
+		limit, err := b.settled(ctx)
+		if err != nil {
+			return err
+		}
 		postings, err := b.ledger.After(ctx, t.ID, p.mark(), limit, checkpointPage)
 		if err != nil || len(postings) == 0 {
 			return err

@@ -23,6 +23,12 @@
 // with it and the sweep goes on from there; when Redis is empty there is no W,
 // and the boards are rebuilt from checkpoints in the store.
 //
+// Clocks may be wrong. W never goes past the margin behind the store's clock,
+// whatever a node's own says; and a node that finds W where its own clock has
+// not come yet, because a clock was set back since, takes W back, and the mark
+// of the checkpoints with it: what is recorded now would lie before them (see
+// trusted in rewind.go).
+//
 // Where W reaches the margin without another posting, it moves to the margin's
 // instant itself, so that an idle campaign neither goes stale nor keeps a
 // season open.

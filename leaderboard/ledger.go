@@ -21,10 +21,14 @@ type Ledger interface {
 	Of(ctx context.Context, campaign, account string) ([]*points.Posting, error)
 	// Accounts gives every account that has a posting, once.
 	Accounts(ctx context.Context, campaign string) iter.Seq2[string, error]
+	// Now is the clock of the store that holds the postings: the one that all
+	// nodes share.
+	Now(ctx context.Context) (time.Time, error)
 }
 
 // stored is the Ledger on the store.
 type stored struct {
+	engine   store.Engine
 	postings *store.Collection[points.Posting]
 	tallies  *store.Collection[tally]
 }
@@ -58,10 +62,14 @@ func (t *tally) posting() *points.Posting {
 // no I/O.
 func NewLedger(engine store.Engine) Ledger {
 	return stored{
+		engine:   engine,
 		postings: store.NewCollection[points.Posting](engine, points.Schema),
 		tallies:  store.NewCollection[tally](engine, points.Schema),
 	}
 }
+
+// Now implements Ledger.
+func (s stored) Now(ctx context.Context) (time.Time, error) { return s.engine.Now(ctx) }
 
 // After implements Ledger.
 func (s stored) After(ctx context.Context, campaign string, mark Mark, before time.Time, limit int) ([]*points.Posting, error) {

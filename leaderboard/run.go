@@ -126,6 +126,11 @@ func (k *keeper) work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if rewound, err := b.rewind(ctx, t); err != nil {
+		return fmt.Errorf("rewind: %w", err)
+	} else if rewound {
+		k.w = nil // all after it is applied again at once
+	}
 	m, err := k.standing(ctx, t)
 	if err != nil {
 		return err
@@ -198,7 +203,11 @@ func (k *keeper) again(ctx context.Context, t tenant, m meta) error {
 	if !ok {
 		return nil
 	}
-	aged := k.b.clock.Now().Add(-again)
+	now, err := k.b.earliest(ctx)
+	if err != nil {
+		return err
+	}
+	aged := now.Add(-again)
 	from, before := k.reapplied, aged
 	if k.w == nil || w.Compare(*k.w) < 0 {
 		from, before = w, forever

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2"
@@ -110,10 +111,11 @@ type Boards struct {
 	standings *store.Group[*standingQuery]    // see Standing
 	pages     *store.Group[*pageRead]         // see readCurrent
 
-	rebuilds    chan struct{} // a place for each rebuild that Run does at a time
-	generations sync.Map      // campaign -> generations, as last heard
-	wakeups     sync.Map      // campaign -> chan struct{}, see wake
-	reading     sync.Map      // campaign -> *atomic.Bool, while somebody reads a page alone
+	ahead       atomic.Pointer[ahead] // see storeNow
+	rebuilds    chan struct{}         // a place for each rebuild that Run does at a time
+	generations sync.Map              // campaign -> generations, as last heard
+	wakeups     sync.Map              // campaign -> chan struct{}, see wake
+	reading     sync.Map              // campaign -> *atomic.Bool, while somebody reads a page alone
 	tenants     *lru.Cache[string, tenant]
 	fairs       *lru.Cache[fairKey, *fairTable]
 	lags        *lru.Cache[string, lag]

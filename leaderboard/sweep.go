@@ -41,9 +41,9 @@ func (b *Boards) sweep(ctx context.Context, t tenant, gen string, hold func(cont
 // another. The limit is taken before the ledger is read: what was recorded
 // before it is visible by then.
 func (b *Boards) sweepOnce(ctx context.Context, t tenant, gen string, w Mark) (more bool, err error) {
-	limit := b.clock.Now().Add(-b.margin)
-	if !w.At.Before(limit) {
-		return false, nil
+	limit, err := b.settled(ctx)
+	if err != nil || !w.At.Before(limit) {
+		return false, err
 	}
 	postings, err := b.ledger.After(ctx, t.ID, w, limit, sweepPage)
 	if err != nil {
@@ -98,6 +98,9 @@ func (b *Boards) Settle(ctx context.Context, campaign string) error {
 		return err
 	}
 	w, _ := m.mark(m.gen)
+	if w, _, err = b.trusted(ctx, w); err != nil {
+		return err
+	}
 	return b.reapply(ctx, t, w, forever)
 }
 

@@ -52,4 +52,7 @@ var (
 	ErrTooMany   = errors.New("store: more documents than one call takes")
 	ErrTooLarge  = errors.New("store: the document is larger than any engine takes")
 	ErrQuery     = errors.New("store: the query is not one this collection answers")
+	// ErrUnavailable: the store could not be reached, or the connection broke. A
+	// write may or may not have happened; the same call may be made again.
+	ErrUnavailable = errors.New("store: the store did not answer")
 )

@@ -27,6 +27,9 @@ type demoCmd struct {
 	Speed      float64       `help:"How many times faster than in life people act." default:"1440"`
 	Data       string        `help:"Keep the data in this folder and go on with it next time. Empty: a temporary folder." placeholder:"DIR"`
 	Journal    string        `help:"Append a line for every acknowledged action to this file." placeholder:"FILE"`
+	// No variables: what names a campaign's servers must not bring the demo onto them.
+	MongoURL string `name:"mongo-url" help:"Run on a MongoDB database that holds nothing else, after muster migrate on it. Empty: in the data folder." placeholder:"URL"`
+	RedisURL string `name:"redis-url" help:"Run on this Redis or Cluster. Empty: inside this process." placeholder:"URL"`
 }
 
 // maxVolunteers is what the Redis in the process is for, with room to spare for
@@ -53,11 +56,14 @@ func (c *demoCmd) Run(env *environment) error {
 	// The server outlives the signal: people finish, then it is verified.
 	serving, stop := context.WithCancel(context.WithoutCancel(env.ctx))
 	defer stop()
-	a, err := storage{Data: folder}.open(serving, env)
+	a, err := storage{Data: folder, MongoURL: c.MongoURL, RedisURL: c.RedisURL}.open(serving, env)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
+	if err := c.alone(serving, a); err != nil {
+		return err
+	}
 	summary, err := c.campaign(serving, env, a, listener, stop)
 	if err != nil {
 		return err
@@ -92,35 +98,65 @@ func (c *demoCmd) check() error {
 	return journal.Close()
 }
 
+// alone refuses a store with other campaigns: the demo would carry out what they
+// have pending, and show everybody their mail.
+func (c *demoCmd) alone(ctx context.Context, a *app.App) error {
+	campaigns, err := a.Campaigns.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, each := range campaigns {
+		if each.ID != liguria.CampaignID {
+			return usagef("the store holds the campaign %s, and the demo needs one to itself: name another database or data folder", each.ID)
+		}
+	}
+	return nil
+}
+
 // campaign serves, lets the people act, and stops the server.
 func (c *demoCmd) campaign(serving context.Context, env *environment, a *app.App, listener net.Listener, stop func()) (*demo.Summary, error) {
 	system := demoSystem{a}
 	if err := system.PrepareCampaign(serving); err != nil {
 		return nil, err
 	}
-	if err := c.printLink(env, a, listener); err != nil {
+	if c.RedisURL != "" { // it may hold the boards of an earlier demo, on another store
+		if err := a.RebuildBoards(serving, liguria.CampaignID, nil); err != nil {
+			return nil, err
+		}
+	}
+	link, err := c.link(a, listener)
+	if err != nil {
 		return nil, err
 	}
+	acting, abandon := context.WithCancel(env.ctx)
+	defer abandon()
 	served := make(chan error, 1)
-	go func() { served <- a.Serve(serving, listener, app.ServeOptions{}) }()
-	summary, err := demo.Run(env.ctx, c.options(env, "http://"+listener.Addr().String()), system)
+	go func() {
+		err := a.Serve(serving, listener, app.ServeOptions{Begun: func() { fmt.Fprint(env.err, link) }})
+		abandon() // nobody answers any more
+		served <- err
+	}()
+	summary, err := demo.Run(acting, c.options(env, "http://"+listener.Addr().String()), system)
 	stop()
-	return summary, errors.Join(err, <-served)
+	failure := <-served
+	if errors.Is(failure, app.ErrOtherKeys) {
+		return nil, usageError{failure}
+	}
+	return summary, errors.Join(err, failure)
 }
 
 // linkLife is how long the link to the board works.
 const linkLife = 24 * time.Hour
 
-// printLink prints where to look, once and past the log: the token in the
+// link is where to look, printed once and past the log: the token in the
 // fragment is never sent to a server, nor should it be kept in a file.
-func (c *demoCmd) printLink(env *environment, a *app.App, listener net.Listener) error {
+func (c *demoCmd) link(a *app.App, listener net.Listener) (string, error) {
 	token, err := a.People.ServiceToken(liguria.CampaignID, campaign.Display, "", linkLife)
 	if err != nil {
-		return err
+		return "", err
 	}
-	fmt.Fprintf(env.err, "Watch it live: http://%s/board?campaign=%s#token=%s\n", listener.Addr(), liguria.CampaignID, token)
-	fmt.Fprintf(env.err, "Everybody's mail: http://%s/inbox\n", listener.Addr())
-	return nil
+	return fmt.Sprintf("Watch it live: http://%s/board?campaign=%s#token=%s\nEverybody's mail: http://%s/inbox\n",
+		listener.Addr(), liguria.CampaignID, token, listener.Addr()), nil
 }
 
 func (c *demoCmd) options(env *environment, baseURL string) demo.Options {

@@ -67,8 +67,12 @@ func (c *serveCmd) Run(env *environment) error {
 	if err := c.firstRun(env, a); err != nil {
 		return err
 	}
-	fmt.Fprintf(env.err, "Muster answers on http://%s — the contract is at /docs\n", listener.Addr())
-	err = a.Serve(env.ctx, listener, app.ServeOptions{TrustedProxies: c.TrustedProxies, Origins: c.Origins, FCM: c.fcm(), Mail: c.mail(), MaxInFlight: c.MaxInFlight})
+	err = a.Serve(env.ctx, listener, app.ServeOptions{
+		TrustedProxies: c.TrustedProxies, Origins: c.Origins, FCM: c.fcm(), Mail: c.mail(), MaxInFlight: c.MaxInFlight,
+		Begun: func() {
+			fmt.Fprintf(env.err, "Muster answers on http://%s — the contract is at /docs\n", listener.Addr())
+		},
+	})
 	if errors.Is(err, app.ErrOtherKeys) {
 		return usageError{err}
 	}

@@ -50,14 +50,15 @@ type App struct {
 	Boards    *leaderboard.Boards
 	Inbox     *push.Inbox
 
-	store   store.Engine
-	redis   redis.UniversalClient
-	reached atomic.Bool // Redis has answered Ready before
-	feeds   *realtime.Feeds
-	effects *effects
-	options Options
-	clock   clock.Clock
-	log     *slog.Logger
+	store     store.Engine
+	redis     redis.UniversalClient
+	reached   atomic.Bool // Redis has answered Ready before
+	readiness readiness
+	feeds     *realtime.Feeds
+	effects   *effects
+	options   Options
+	clock     clock.Clock
+	log       *slog.Logger
 
 	// joinNodes checks, before this node serves, what it must agree on with the
 	// other nodes of a shared store; nil where the store is its own.

@@ -41,6 +41,7 @@ var house = []struct {
 	{"internal/limits", []string{"domain/people"}},
 	{"internal/redisclient", nil},
 	{"internal/redistest", []string{"internal/redisclient"}},
+	{"internal/tcpproxy", nil},
 	{"internal/liguria", []string{"domain/campaign"}},
 	{"internal/bench", []string{"internal/app", "internal/liguria", "internal/clock", "leaderboard", "domain/", "store"}},
 	{"internal/demo", []string{"internal/demo/", "realtime/client"}},

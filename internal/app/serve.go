@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -28,6 +29,9 @@ type ServeOptions struct {
 	FCM            FCM      // how briefings reach phones; the zero value: the inbox page
 	Mail           Mail     // where code mails go; the zero value: to the inbox page
 	MaxInFlight    int      // calls answered at once; 0: 256
+	// Begun is called once, when nothing is left that could refuse to serve: for
+	// whoever tells people the address. nil: nobody.
+	Begun func()
 }
 
 // Serve runs the rooms' loops and answers on the listener until ctx ends; then
@@ -79,6 +83,9 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, options ServeOpt
 		})
 	}
 	group.Go(func() error { return hub.Run(running) })
+	if options.Begun != nil {
+		options.Begun()
+	}
 	served := make(chan error, 1)
 	go func() { served <- server.Fiber().Listener(newPatient(listener, a.log)) }()
 
@@ -102,15 +109,61 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, options ServeOpt
 	return errors.Join(failure, group.Wait())
 }
 
-// redisPatience is how long Ready waits for Redis: shorter than who asks waits.
+// redisPatience is how long askReady waits for Redis: shorter than who asks waits.
 const redisPatience = 700 * time.Millisecond
+
+// readyLife is how long an answer of Ready is given again.
+const readyLife = time.Second
+
+// readiness is what Ready answers everybody who asks within a second.
+type readiness struct {
+	mu    sync.Mutex
+	asked time.Time
+	last  *asking // nil before the first
+}
+
+// asking is one round of questions to the store and to Redis.
+type asking struct {
+	done   chan struct{} // closed when answer stands
+	answer error
+}
+
+// errUnanswered is what those who waited get should the one who asked have ended
+// without an answer: not that all is well.
+var errUnanswered = errors.New("whether this node can serve was not found out")
 
 // Ready says whether this node can serve: the store answers, and its clock,
 // this node's and those of all Redis servers agree. A node that has not reached
 // Redis yet is not ready. One that has stays ready while Redis is away: what is
 // recorded needs the store alone and boards say that they are stale, and to
 // take every node out of service at once would stop the rest as well.
+//
+// However many ask, and anybody may, store and Redis are asked once a second: who
+// comes within a second of the last question gets, or waits for, the answer to it.
 func (a *App) Ready(ctx context.Context) error {
+	r := &a.readiness
+	r.mu.Lock()
+	now := a.clock.Now()
+	if r.last != nil && now.Sub(r.asked).Abs() < readyLife {
+		last := r.last
+		r.mu.Unlock()
+		select {
+		case <-last.done:
+			return last.answer
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	mine := &asking{done: make(chan struct{}), answer: errUnanswered}
+	r.asked, r.last = now, mine
+	r.mu.Unlock()
+	defer close(mine.done)
+	// Others wait for it: that this caller has gone is no answer for them.
+	mine.answer = a.askReady(context.WithoutCancel(ctx))
+	return mine.answer
+}
+
+func (a *App) askReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	stored, err := a.store.Now(ctx)

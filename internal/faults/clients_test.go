@@ -86,9 +86,9 @@ func TestSlowloris(t *testing.T) {
 	w, _, _ := onRedis(t, "slowloris: 150 clients drip their head, 150 their body, a byte a second")
 	w.begin()
 	w.unharmed(func() {
-		heads := w.crowd(150, func(conn net.Conn) { _, _ = conn.Write([]byte("POST " + base + "/actions HTTP/1.1\r\nX: ")) })
+		heads := w.crowd(150, func(conn net.Conn) { _, _ = conn.Write([]byte("POST " + w.v1() + "/actions HTTP/1.1\r\nX: ")) })
 		bodies := w.crowd(150, func(conn net.Conn) {
-			fmt.Fprintf(conn, "POST %s/actions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nContent-Length: 10000\r\n\r\n{", base, w.load.people[0].token)
+			fmt.Fprintf(conn, "POST %s/actions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nContent-Length: 10000\r\n\r\n{", w.v1(), w.load.people[0].token)
 		})
 		for what, c := range map[string]*crowd{"head": heads, "body": bodies} {
 			c.drip(what)

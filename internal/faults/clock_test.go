@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -44,9 +45,7 @@ func TestPhonesClocksOff(t *testing.T) {
 		w.load.shift = shift
 		w.load.begin()
 		w.more("answers", &w.load.fresh, 200)
-		close(w.load.stopped)
-		w.load.running.Wait()
-		w.load.stopped = make(chan struct{})
+		w.load.pauses()
 	}
 	now := time.Now()
 	for _, p := range w.load.people {
@@ -56,7 +55,7 @@ func TestPhonesClocksOff(t *testing.T) {
 				At time.Time `json:"occurred_at"`
 			}
 		}
-		if err := w.load.call("GET", base+"/me/actions?limit=100", p.token, nil, &page); err != nil {
+		if err := w.load.call("GET", w.v1()+"/me/actions?limit=100", p.token, nil, &page); err != nil {
 			t.Fatal(err)
 		}
 		for _, a := range page.Actions {
@@ -135,4 +134,51 @@ func TestAnyOrder(t *testing.T) {
 		}
 	}
 	w.end("six people with the same actions in any order and any batches have the same points")
+}
+
+// TestClockSetBackWithACrash: while the clock is wrong the sweep goes on by it.
+// Then it is set right, or it is set back in the first place, and the node dies
+// between postings' inserts and the boards. Those who act are new: an account's
+// own times never go back. Nobody acts afterwards, so no later posting makes up
+// for theirs: the sweep has to come by them.
+func TestClockSetBackWithACrash(t *testing.T) {
+	w, server, _ := onRedis(t, "the node's clock 10 min ahead, or 10 min behind, and set right, with a kill between insert and boards")
+	w.begin()
+	rounds := 4
+	if bounded {
+		rounds = 2
+	}
+	w.row.Rounds = rounds
+	for round := range rounds {
+		// Ahead, and the kill comes when it has been set back; or behind, and the
+		// kill comes before it is set right.
+		wrong, then := "clock 10m", ""
+		if round%2 == 1 {
+			wrong, then = "clock -10m", "clock -10m"
+		}
+		w.order(wrong)
+		await(t, "a node that says that it is not ready", func() bool { return status(*w.base.Load(), "/readyz") == 503 })
+		lasting(6 * time.Second) // a round of the sweep, which is every 5 s
+		w.load.pauses()
+		w.order(then)
+		w.load.newcomers()
+		w.order(then, "die 4")
+		w.load.begin()
+		await(t, "the server to die", w.server.died)
+		w.load.pauses()
+		w.order()
+		// Its lease would keep the sweep from going on for another 20 s.
+		if err := server.Client().Del(context.Background(), "muster:{"+campaignID+"}:boards:lease").Err(); err != nil {
+			t.Fatal(err)
+		}
+		w.start()
+		w.server.stop(t)
+		if !w.verify() {
+			t.Errorf("round %d (%s): the boards do not equal the ledger", round, wrong)
+		}
+		w.start()
+		w.load.begin()
+		w.heals()
+	}
+	w.end("what was recorded under a time that the sweep had passed is on the boards after the next start; boards recounted after each kill, with nobody acting since")
 }

@@ -1,4 +1,4 @@
-//go:build fault
+//go:build fault || servers
 
 package faults
 
@@ -51,6 +51,7 @@ type load struct {
 	shift, age time.Duration
 
 	ok, fresh, unknown, refused atomic.Int64
+	calls                       atomic.Uint32
 	stopped                     chan struct{}
 	running                     sync.WaitGroup
 }
@@ -63,14 +64,23 @@ func newLoad(w *world) *load {
 		w.t.Fatal(err)
 	}
 	l.http = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: workers}}
-	for i := range workers * perWorker {
-		p := &person{email: fmt.Sprintf("p%d@example.org", i), postcode: postcodes[i%len(postcodes)], seed: i}
-		l.people = append(l.people, p)
-		if err := l.enter(p); err != nil {
-			w.t.Fatal(err)
-		}
-	}
+	l.newcomers()
 	return l
+}
+
+// newcomers signs up people who act from now on, in place of those who did.
+func (l *load) newcomers() {
+	l.w.t.Helper()
+	var fresh []*person
+	for i := range workers * perWorker {
+		seed := len(l.people) + i
+		p := &person{email: fmt.Sprintf("p%d@example.org", seed), postcode: postcodes[i%len(postcodes)], seed: seed}
+		if err := l.enter(p); err != nil {
+			l.w.t.Fatal(err)
+		}
+		fresh = append(fresh, p)
+	}
+	l.people = append(fresh, l.people...)
 }
 
 // errRefused is an answer that is a problem.
@@ -81,9 +91,14 @@ type errRefused struct {
 
 func (e errRefused) Error() string { return fmt.Sprintf("%d %s", e.status, e.code) }
 
-// call makes a request; a problem is an errRefused.
+// call makes a request of the next of the nodes; a problem is an errRefused.
 func (l *load) call(method, path, token string, body []byte, into any) error {
-	request, err := http.NewRequest(method, *l.w.base.Load()+path, bytes.NewReader(body))
+	return l.callOf(l.w.nodes[int(l.calls.Add(1))%len(l.w.nodes)], method, path, token, body, into)
+}
+
+// callOf makes a request of one node. into is nil where nothing is answered.
+func (l *load) callOf(n *node, method, path, token string, body []byte, into any) error {
+	request, err := http.NewRequest(method, *n.base.Load()+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -107,16 +122,17 @@ func (l *load) call(method, path, token string, body []byte, into any) error {
 		}
 		return errRefused{answer.StatusCode, problem.Code}
 	}
+	if into == nil {
+		return nil
+	}
 	return json.Unmarshal(text, into)
 }
-
-const base = "/v1/campaigns/" + campaignID
 
 // enter signs a person up, or in, by a mailed code.
 func (l *load) enter(p *person) error {
 	var signUp struct{ ID string }
 	body, _ := json.Marshal(map[string]string{"email": p.email, "postcode": p.postcode})
-	if err := l.call("POST", base+"/sign-ups", "", body, &signUp); err != nil {
+	if err := l.call("POST", l.w.v1()+"/sign-ups", "", body, &signUp); err != nil {
 		return fmt.Errorf("sign up: %w", err)
 	}
 	late := time.Now().Add(patience)
@@ -133,7 +149,7 @@ func (l *load) enter(p *person) error {
 				Token string `json:"access_token"`
 			}
 			body, _ := json.Marshal(map[string]string{"request": signUp.ID, "code": m.Code})
-			if err := l.call("POST", base+"/sessions", "", body, &session); err != nil {
+			if err := l.call("POST", l.w.v1()+"/sessions", "", body, &session); err != nil {
 				return fmt.Errorf("sign in: %w", err)
 			}
 			p.token = session.Token
@@ -257,7 +273,12 @@ type result struct {
 func (l *load) once(p *person, b *batch) ([]int64, error) {
 	op := l.journal.Begin(p.email, b.ids)
 	var got answer
-	err := l.call("POST", base+"/actions", p.token, b.body, &got)
+	err := l.call("POST", l.w.v1()+"/actions", p.token, b.body, &got)
+	return l.note(op, b, got, err)
+}
+
+// note writes what came of an operation into the journal.
+func (l *load) note(op int, b *batch, got answer, err error) ([]int64, error) {
 	if err != nil {
 		refused, ok := errors.AsType[errRefused](err)
 		if ok && (nothingDone[refused.code] || refused.status/100 == 4) {
@@ -291,11 +312,17 @@ func (l *load) once(p *person, b *batch) ([]int64, error) {
 	return points, nil
 }
 
+// pauses lets everybody finish what they are at; begin lets them go on.
+func (l *load) pauses() {
+	close(l.stopped)
+	l.running.Wait()
+	l.stopped = make(chan struct{})
+}
+
 // end lets everybody finish and closes the journal.
 func (l *load) end() {
 	l.w.t.Helper()
-	close(l.stopped)
-	l.running.Wait()
+	l.pauses()
 	if err := l.journal.Close(); err != nil {
 		l.w.t.Fatalf("the journal: %v", err)
 	}
@@ -321,7 +348,7 @@ func (l *load) ledger(p *person) []Entry {
 		}
 		await(l.w.t, "a page of somebody's ledger", func() bool {
 			page.Actions, page.Next = nil, ""
-			err := l.call("GET", base+"/me/actions?limit=100&cursor="+url.QueryEscape(cursor), p.token, nil, &page)
+			err := l.call("GET", l.w.v1()+"/me/actions?limit=100&cursor="+url.QueryEscape(cursor), p.token, nil, &page)
 			if refused, ok := errors.AsType[errRefused](err); ok && refused.status == http.StatusUnauthorized {
 				err = errors.Join(err, l.enter(p))
 			}

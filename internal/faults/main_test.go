@@ -1,16 +1,15 @@
-//go:build fault
+//go:build fault || servers
 
 package faults
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -18,10 +17,12 @@ import (
 
 // What TestMain prepares for all tests.
 var (
-	binary   string // built with the tag
+	binary   string // built with the tag fault where the suite is
 	template string // data folder with a campaign and its regions
 	kills    = 20   // rounds of kill -9; FAULT_ROUNDS, for a bounded run
 	bounded  bool
+
+	placesFile string
 )
 
 const campaignID = "faults"
@@ -51,8 +52,17 @@ func TestMain(m *testing.M) {
 }
 
 func suite(m *testing.M) (int, error) {
-	if err := needs(); err != nil {
+	if err := needsOfFaults(); err != nil {
 		return 1, err
+	}
+	if err := needsOfServers(); err != nil {
+		return 1, err
+	}
+	// What a test's server stands on the test says: no setting of whoever runs it.
+	for _, setting := range os.Environ() {
+		if name, _, _ := strings.Cut(setting, "="); strings.HasPrefix(name, "MUSTER_") {
+			os.Unsetenv(name)
+		}
 	}
 	folder, err := os.MkdirTemp("", "muster-faults-")
 	if err != nil {
@@ -66,48 +76,32 @@ func suite(m *testing.M) (int, error) {
 	return code, report(code == 0)
 }
 
-// needs names what is missing, in one line.
-func needs() error {
-	if os.Geteuid() != 0 {
-		return errors.New("the fault suite needs root: it mounts a small disk in a namespace of its own")
-	}
-	for _, program := range []string{"redis-server", "unshare", "nsenter", "prlimit", "mount"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return fmt.Errorf("%s is missing (Debian: apt-get install redis-server util-linux mount)", program)
-		}
-	}
-	if text := os.Getenv("FAULT_ROUNDS"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
-			return fmt.Errorf("FAULT_ROUNDS is %q; write how many rounds of kill -9", text)
-		}
-		kills, bounded = n, true
-	}
-	return nil
-}
-
 // prepare builds the binary, unless FAULT_BINARY names one, and the folder that
 // every test begins with.
 func prepare(folder string) error {
 	binary = os.Getenv("FAULT_BINARY")
 	if binary == "" {
 		binary = filepath.Join(folder, "muster")
-		if text, err := exec.Command("go", "build", "-tags", "fault", "-o", binary, "../../cmd/muster").CombinedOutput(); err != nil {
+		if text, err := exec.Command("go", "build", "-tags", binaryTags, "-o", binary, "../../cmd/muster").CombinedOutput(); err != nil {
 			return fmt.Errorf("build: %w\n%s", err, text)
 		}
 	}
-	template = filepath.Join(folder, "template")
-	file := filepath.Join(folder, "places.csv")
-	if err := os.WriteFile(file, []byte(places), 0o600); err != nil {
+	template, placesFile = filepath.Join(folder, "template"), filepath.Join(folder, "places.csv")
+	if err := os.WriteFile(placesFile, []byte(places), 0o600); err != nil {
 		return err
 	}
-	for _, args := range [][]string{
-		{"campaign", "create", campaignID, "--name", "Faults", "--admin-email", "admin@example.org", "--time-zone", "Europe/Rome", "--data", template},
-		{"import", "postcodes", file, "--campaign", campaignID, "--data", template},
-	} {
-		if text, err := exec.Command(binary, args...).CombinedOutput(); err != nil {
+	for _, args := range makeCampaign(campaignID) {
+		if text, err := exec.Command(binary, append(args, "--data", template)...).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", args[0], err, text)
 		}
 	}
 	return nil
+}
+
+// makeCampaign is how a store gets a campaign with its regions.
+func makeCampaign(id string) [][]string {
+	return [][]string{
+		{"campaign", "create", id, "--name", "Faults", "--admin-email", "admin@example.org", "--time-zone", "Europe/Rome"},
+		{"import", "postcodes", placesFile, "--campaign", id},
+	}
 }

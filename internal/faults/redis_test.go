@@ -6,7 +6,20 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"github.com/musterhq/muster/internal/redistest"
+	"github.com/musterhq/muster/internal/tcpproxy"
 )
+
+// onRedis is newWorld on a Redis of its own, which is behind a proxy.
+func onRedis(t *testing.T, fault string) (*world, *redistest.Server, *tcpproxy.Proxy) {
+	t.Helper()
+	w := newWorld(t, fault)
+	server := redistest.Start(t)
+	proxy := tcpproxy.New(t, server.Addr)
+	w.redis = "redis://" + proxy.Addr + "/0"
+	return w, server, proxy
+}
 
 // writesGoOn holds the server to what it promises while Redis is away: what is
 // handed in is answered ok, boards say that they are stale.
@@ -59,7 +72,7 @@ func TestRedisFailsOver(t *testing.T) {
 	primary.Kill()
 	replica.Continue()
 	replica.Promote()
-	proxy.Lead(replica)
+	proxy.Lead(replica.Addr)
 	w.heals()
 	w.more("answers on the promoted one", &w.load.fresh, 100)
 	w.end("what the replica had missed is on the boards again, though Redis had acknowledged it")

@@ -3,25 +3,35 @@
 // and passed, and no test was skipped. It is part of the gate, not of the
 // product.
 //
-// Its arguments are packages; those that have a file with the tag are added.
+// Its arguments are packages; those that have a file with the tag are added. With
+// -faults it runs, of all packages, what only a build with the tags "fault" and
+// "servers" has, and nothing else.
 package main
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	problems, err := run(ctx, os.Args[1:], os.Stdout)
+	faults := flag.Bool("faults", false, "run the faults that need the servers, and nothing else")
+	flag.Parse()
+	do := run
+	if *faults {
+		do = runFaults
+	}
+	problems, err := do(ctx, flag.Args(), os.Stdout)
 	stop()
 	if err != nil {
 		problems = append(problems, err.Error())
@@ -35,7 +45,7 @@ func main() {
 }
 
 func run(ctx context.Context, packages []string, out io.Writer) ([]string, error) {
-	tagged, err := taggedTests(ctx)
+	tagged, err := taggedTests(ctx, "servers", "")
 	if err != nil {
 		return nil, err
 	}
@@ -47,11 +57,30 @@ func run(ctx context.Context, packages []string, out io.Writer) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"test", "-tags", "servers", "-p", "1", "-count", "1", "-timeout", "30m", "-json"}
+	args := []string{"-tags", "servers"}
 	for _, p := range listing {
 		args = append(args, p.ImportPath)
 	}
-	cmd := exec.CommandContext(ctx, "go", args...)
+	return goTest(ctx, tagged, out, args)
+}
+
+// runFaults takes the rest of the arguments for none: what it runs the tags say.
+func runFaults(ctx context.Context, _ []string, out io.Writer) ([]string, error) {
+	tagged, err := taggedTests(ctx, "fault,servers", "fault", "servers")
+	if err != nil {
+		return nil, err
+	}
+	args, only := []string{"-tags", "fault,servers"}, []string{}
+	for name, tests := range tagged {
+		args, only = append(args, name), append(only, tests...)
+	}
+	return goTest(ctx, tagged, out, append(args, "-run", "^("+strings.Join(only, "|")+")$"))
+}
+
+// goTest runs go test and holds it to the tests that carry the tags.
+func goTest(ctx context.Context, tagged tests, out io.Writer, args []string) ([]string, error) {
+	args = append([]string{"test", "-p", "1", "-count", "1", "-timeout", "40m", "-json"}, args...)
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // packages of this module
 	cmd.Stderr = os.Stderr
 	events, err := cmd.StdoutPipe()
 	if err != nil {

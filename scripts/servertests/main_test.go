@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -76,12 +77,19 @@ func TestTestsIn(t *testing.T) {
 // TestTaggedTests: the project's own files with the tag are found.
 func TestTaggedTests(t *testing.T) {
 	t.Chdir(filepath.Join("..", ".."))
-	found, err := taggedTests(t.Context())
+	found, err := taggedTests(t.Context(), "servers", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"TestRedisRefusesRatherThanEvicts", "TestReplicaFollows", "TestClusterHasThreeMasters", "TestDocumentsAreUnique"}
 	if got := found["github.com/musterhq/muster/scripts/servers"]; !reflect.DeepEqual(got, want) {
 		t.Errorf("found %v, want %v", got, want)
+	}
+	both, err := taggedTests(t.Context(), "fault,servers", "fault", "servers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := both["github.com/musterhq/muster/internal/faults"]; len(both) != 1 || !slices.Contains(got, "TestMongoSlow") || slices.Contains(got, "TestRedisSlow") || slices.Contains(got, "TestNodes") {
+		t.Errorf("faults that need the servers: %v", both)
 	}
 }

@@ -21,24 +21,27 @@ func (t tests) count() int {
 	return n
 }
 
-// taggedTests finds the tests of files that only a build with the tag has.
-func taggedTests(ctx context.Context) (tests, error) {
-	plain, err := list(ctx, "", "./...")
-	if err != nil {
-		return nil, err
+// taggedTests finds the tests of files that a build with these tags has and none
+// of the other builds.
+func taggedTests(ctx context.Context, tags string, others ...string) (tests, error) {
+	elsewhere := map[string][]string{}
+	for _, other := range others {
+		listing, err := list(ctx, other, "./...")
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range listing {
+			elsewhere[p.ImportPath] = append(elsewhere[p.ImportPath], p.tests()...)
+		}
 	}
-	always := map[string][]string{}
-	for _, p := range plain {
-		always[p.ImportPath] = p.tests()
-	}
-	with, err := list(ctx, "servers", "./...")
+	with, err := list(ctx, tags, "./...")
 	if err != nil {
 		return nil, err
 	}
 	found := tests{}
 	for _, p := range with {
 		for _, name := range p.tests() {
-			if slices.Contains(always[p.ImportPath], name) {
+			if slices.Contains(elsewhere[p.ImportPath], name) {
 				continue
 			}
 			names, err := testsIn(filepath.Join(p.Dir, name))

@@ -32,29 +32,29 @@ func (db *DB) Migrate(ctx context.Context, schemas []store.Schema) error {
 	return nil
 }
 
-// ErrNotMigrated says that what is stored is not indexed as this version declares it.
-var ErrNotMigrated = errors.New("mongo: run `muster migrate`")
+// ErrNotMigrated says that what is stored is not indexed as this version declares
+// it, and what mends that.
+var ErrNotMigrated = errors.New("mongo: the database is not as this version needs it: run `muster migrate` on it once, then start the servers")
 
 // Check says whether Migrate has nothing to do, changing nothing: the collections
-// may then be used as after Migrate. Otherwise the error is an ErrNotMigrated
-// for each index that is missing, different or no longer declared, one a line.
+// may then be used as after Migrate. Otherwise the error is an ErrNotMigrated that
+// says, in one line, how many indexes of which collections are missing, different
+// or no longer declared; where they are few, it names them.
 func (db *DB) Check(ctx context.Context, schemas []store.Schema) error {
 	ready, err := db.prepare(schemas)
 	if err != nil {
 		return err
 	}
-	var faults []error
+	var faults []fault
 	for _, c := range ready {
 		found, err := c.found(ctx)
 		if err != nil {
 			return fmt.Errorf("mongo: check %s: %w", c.schema.Name, err)
 		}
-		for _, fault := range c.compare(found) {
-			faults = append(faults, fmt.Errorf("%w: collection %s, index %s is %s", ErrNotMigrated, c.schema.Name, fault.index, fault.what))
-		}
+		faults = append(faults, c.compare(found)...)
 	}
 	if len(faults) > 0 {
-		return errors.Join(faults...)
+		return fmt.Errorf("%w (%s)", ErrNotMigrated, told(faults))
 	}
 	db.know(ready)
 	return nil
@@ -111,7 +111,41 @@ func (c *collection) found(ctx context.Context) ([]native, error) {
 }
 
 // fault is one index that is not as declared.
-type fault struct{ index, what string }
+type fault struct{ collection, index, what string }
+
+// fewFaults is how many indexes are named one by one; of more, an operator needs
+// to know where they are, not what each is called.
+const fewFaults = 3
+
+// told puts faults into words: "9 indexes missing: of people (7), postings (2); 1
+// different: notes, index muster1:...".
+func told(faults []fault) string {
+	var parts []string
+	for _, what := range []string{missing, different, undeclared} {
+		var indexes, collections []string
+		counts := map[string]int{}
+		for _, f := range faults {
+			if f.what != what {
+				continue
+			}
+			indexes = append(indexes, f.collection+", index "+f.index)
+			if counts[f.collection]++; counts[f.collection] == 1 {
+				collections = append(collections, f.collection)
+			}
+		}
+		for i, name := range collections {
+			collections[i] = fmt.Sprintf("%s (%d)", name, counts[name])
+		}
+		switch n := len(indexes); {
+		case n == 0:
+		case n <= fewFaults:
+			parts = append(parts, fmt.Sprintf("%d %s: %s", n, what, strings.Join(indexes, " and ")))
+		default:
+			parts = append(parts, fmt.Sprintf("%d indexes %s: of %s", n, what, strings.Join(collections, ", ")))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
 
 const (
 	missing    = "missing"
@@ -126,14 +160,14 @@ func (c *collection) compare(found []native) []fault {
 		at := slices.IndexFunc(found, func(n native) bool { return n.Name == x.Name })
 		switch {
 		case at < 0:
-			faults = append(faults, fault{x.Name, missing})
+			faults = append(faults, fault{c.schema.Name, x.Name, missing})
 		case !x.is(found[at]):
-			faults = append(faults, fault{x.Name, different})
+			faults = append(faults, fault{c.schema.Name, x.Name, different})
 		}
 	}
 	for _, n := range found {
 		if strings.HasPrefix(n.Name, ours) && !slices.ContainsFunc(c.indexes, func(x Index) bool { return x.Name == n.Name }) {
-			faults = append(faults, fault{n.Name, undeclared})
+			faults = append(faults, fault{c.schema.Name, n.Name, undeclared})
 		}
 	}
 	return faults

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -252,5 +253,60 @@ func TestNobodyThere(t *testing.T) {
 	_, err := mongo.Open(ctx, mongo.Options{URL: "mongodb://muster:hunter2@" + address + "/muster"})
 	if err == nil || strings.Contains(fmt.Sprintf("%v %+v", err, err), "hunter2") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestUnavailable: a server that is gone, or on its way out, is not a failure like
+// another: whoever asked may ask again, and callers can tell.
+func TestUnavailable(t *testing.T) {
+	f := newFake(t, standalone)
+	c := store.NewCollection[note](f.open(t, ""), notes)
+	calls := map[string]func(context.Context) error{
+		"get":    func(ctx context.Context) error { _, err := c.Get(ctx, "genova", "a"); return err },
+		"insert": func(ctx context.Context) error { return c.InsertOne(ctx, "genova", &note{Meta: store.Meta{ID: "a"}}) },
+		"delete": func(ctx context.Context) error { return c.Delete(ctx, "genova", "a") },
+	}
+	says := func(code int) func(bson.Raw) (bson.D, bool) {
+		return func(bson.Raw) (bson.D, bool) {
+			return bson.D{{Key: "ok", Value: 0}, {Key: "code", Value: code}, {Key: "errmsg", Value: quoted}}, false
+		}
+	}
+	cut := func(bson.Raw) (bson.D, bool) { return nil, true }
+	for name, call := range calls {
+		f.answers(cut)
+		if err := call(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s, cut: %v", name, err)
+		}
+		f.answers(says(2))
+		if err := call(t.Context()); err == nil || errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s, refused: %v", name, err)
+		}
+	}
+	f.answers(cut)
+	var crowd sync.WaitGroup // one whose connection breaks takes the others' along
+	for range 50 {
+		crowd.Go(func() {
+			for range 2 {
+				if err := calls["get"](t.Context()); !errors.Is(err, store.ErrUnavailable) {
+					t.Errorf("one of many, cut: %v", err)
+				}
+			}
+		})
+	}
+	crowd.Wait()
+	for _, code := range []int{189, 10107, 11600} { // steps down, no primary, shuts down
+		f.answers(says(code))
+		if err := calls["get"](t.Context()); !errors.Is(err, store.ErrUnavailable) || strings.Contains(err.Error(), "ada@") {
+			t.Errorf("code %d: %v", code, err)
+		}
+	}
+	f.answers(cut)
+	_ = f.listener.Close()
+	for name, call := range calls {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		if err := call(ctx); !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s, gone: %v", name, err)
+		}
+		cancel()
 	}
 }

@@ -1,6 +1,7 @@
-//go:build servers || fault
-
-package redistest
+// Package tcpproxy gives tests a network that fails: a proxy between a client and
+// any server over TCP, Redis or MongoDB alike, that leads elsewhere, is slow, loses
+// answers, refuses, or falls silent.
+package tcpproxy
 
 import (
 	"context"
@@ -12,32 +13,51 @@ import (
 	"time"
 )
 
-// Proxy stands between clients and a server: it can lead them to another one,
-// be slow, and lose answers.
+// Proxy stands between clients and a server. It is safe for concurrent use.
 type Proxy struct {
-	Addr string
+	Addr string // host and port that clients open
 
-	mu      sync.Mutex
-	target  string
-	delay   time.Duration
-	losses  float64
-	random  *rand.Rand
-	lost    int
-	conns   map[net.Conn]bool
-	closing bool
-	dialer  net.Dialer
-	ctx     context.Context // ends with the test
-	running sync.WaitGroup
+	t        testing.TB
+	listener net.Listener // nil while Down
+	mu       sync.Mutex
+	target   string
+	delay    time.Duration
+	losses   float64
+	silent   bool
+	random   *rand.Rand
+	lost     int
+	conns    map[net.Conn]bool
+	closing  bool
+	dialer   net.Dialer
+	ctx      context.Context // ends with the test
+	running  sync.WaitGroup
 }
 
-// NewProxy starts a proxy to a server; it ends with the test.
-func NewProxy(t testing.TB, target *Server) *Proxy {
+// New starts a proxy to a server's host and port; it ends with the test.
+func New(t testing.TB, target string) *Proxy {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	p := &Proxy{Addr: "127.0.0.1:0", t: t, target: target, random: rand.New(rand.NewPCG(1, 2)), conns: map[net.Conn]bool{}, ctx: t.Context()}
+	p.Up()
+	p.Addr = p.listener.Addr().String()
+	t.Cleanup(func() {
+		p.mu.Lock()
+		p.closing = true
+		p.mu.Unlock()
+		p.Down()
+		p.running.Wait()
+	})
+	return p
+}
+
+// Up takes connections again after Down, on the same port. Only the test's own
+// goroutine may call Up and Down.
+func (p *Proxy) Up() {
+	p.t.Helper()
+	listener, err := new(net.ListenConfig).Listen(p.ctx, "tcp", p.Addr)
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	p := &Proxy{Addr: listener.Addr().String(), target: target.Addr, random: rand.New(rand.NewPCG(1, 2)), conns: map[net.Conn]bool{}, ctx: t.Context()}
+	p.listener = listener
 	p.running.Go(func() {
 		for {
 			client, err := listener.Accept()
@@ -47,24 +67,35 @@ func NewProxy(t testing.TB, target *Server) *Proxy {
 			p.running.Go(func() { p.serve(client) })
 		}
 	})
-	t.Cleanup(func() {
-		listener.Close()
-		p.mu.Lock()
-		p.closing = true
-		p.mu.Unlock()
-		p.Cut()
-		p.running.Wait()
-	})
-	return p
 }
 
-// URL is the address that clients open.
-func (p *Proxy) URL() string { return "redis://" + p.Addr + "/0" }
+// Down is what a killed server looks like: every connection breaks, and new ones
+// are refused.
+func (p *Proxy) Down() {
+	if p.listener != nil {
+		p.listener.Close()
+		p.listener = nil
+	}
+	p.Cut()
+}
 
-// Lead sends new connections to another server and cuts those there are.
-func (p *Proxy) Lead(to *Server) {
+// Silence is what a broken network looks like: connections stand, new ones are
+// taken, and nothing comes back. Ending it cuts them all; what was answered
+// meanwhile never arrives.
+func (p *Proxy) Silence(on bool) {
 	p.mu.Lock()
-	p.target = to.Addr
+	p.silent = on
+	p.mu.Unlock()
+	if !on {
+		p.Cut()
+	}
+}
+
+// Lead sends new connections to another server's host and port and cuts those
+// there are.
+func (p *Proxy) Lead(to string) {
+	p.mu.Lock()
+	p.target = to
 	p.mu.Unlock()
 	p.Cut()
 }
@@ -151,12 +182,15 @@ func (p *Proxy) answer(client, server net.Conn) {
 			return
 		}
 		p.mu.Lock()
-		delay, lose := p.delay, p.random.Float64() < p.losses
+		delay, silent, lose := p.delay, p.silent, p.random.Float64() < p.losses
 		if lose {
 			p.lost++
 		}
 		p.mu.Unlock()
-		if lose {
+		switch {
+		case silent:
+			continue
+		case lose:
 			return
 		}
 		if delay > 0 {

@@ -1,0 +1,5 @@
+//go:build fault && !servers
+
+package faults
+
+func needsOfServers() error { return nil }
