@@ -1,9 +1,6 @@
 package points
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Schedule says which rule set decides on which day. It holds what is in force
 // and what is announced, by From; its zero value is V1 for ever.
@@ -34,18 +31,4 @@ func (s Schedule) On(day string) *RuleSet {
 // At is the rule set of the day that holds t in a zone.
 func (s Schedule) At(t time.Time, zone *time.Location) *RuleSet {
 	return s.On(t.In(zone).Format(time.DateOnly))
-}
-
-// with is the schedule with another set in it.
-func (s Schedule) with(f InForce) Schedule {
-	at, _ := slices.BinarySearchFunc(s, f.From, func(x InForce, from string) int {
-		switch {
-		case x.From < from:
-			return -1
-		case x.From > from:
-			return 1
-		}
-		return 0
-	})
-	return slices.Insert(slices.Clone(s), at, f)
 }
