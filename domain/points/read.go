@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,23 @@ func (s *Service) Last(ctx context.Context, campaign, account string) (*Posting,
 		return nil, unreadable(err)
 	}
 	return p, nil
+}
+
+// Postings gives a campaign's postings in the order of recording, a page in
+// memory at a time; what is recorded meanwhile may come too. It ends at the first
+// error, which it yields: Unavailable ledger_unavailable.
+func (s *Service) Postings(ctx context.Context, campaign string) iter.Seq2[*Posting, error] {
+	return func(yield func(*Posting, error) bool) {
+		for p, err := range s.postings.Scan(ctx, campaign, store.Query{Index: "recorded", Limit: store.MaxPage}) {
+			if err != nil {
+				yield(nil, unreadable(err))
+				return
+			}
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
 }
 
 // Past is an entry with the posting it came in.

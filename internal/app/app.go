@@ -53,7 +53,6 @@ type App struct {
 	store   store.Engine
 	redis   redis.UniversalClient
 	reached atomic.Bool // Redis has answered Ready before
-	ledger  leaderboard.Ledger
 	feeds   *realtime.Feeds
 	effects *effects
 	options Options
@@ -192,9 +191,8 @@ func (a *App) plug(keys people.Keys) {
 	})
 	a.Points = points.New(points.Config{Engine: a.store, Clock: a.clock, Calendar: a.calendar})
 	a.Tasks = task.New(a.store, regions{a.Campaigns}, a.clock, task.Options{})
-	a.ledger = leaderboard.NewLedger(a.store)
 	a.Boards = leaderboard.New(leaderboard.Parts{
-		Redis: a.redis, Store: a.store, Ledger: a.ledger, Campaigns: a.Campaigns, Names: names{a.Campaigns, a.People},
+		Redis: a.redis, Store: a.store, Campaigns: a.Campaigns, Names: names{a.Campaigns, a.People},
 		Rules: a.rules, Clock: a.clock, Log: a.log,
 	})
 	a.onRun("boards", a.Boards.Run)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"time"
 
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/people"
@@ -156,30 +155,19 @@ type LedgerAction struct{ Account, ID string }
 // voids left out. It ends at the first error, which it yields.
 func (a *App) Actions(ctx context.Context, campaignID string) iter.Seq2[LedgerAction, error] {
 	return func(yield func(LedgerAction, error) bool) {
-		var after leaderboard.Mark
-		for {
-			postings, err := a.ledger.After(ctx, campaignID, after, a.clock.Now().Add(time.Hour), ledgerPage)
+		for p, err := range a.Points.Postings(ctx, campaignID) {
 			if err != nil {
 				yield(LedgerAction{}, err)
 				return
 			}
-			for _, p := range postings {
-				for _, e := range p.Actions {
-					if e.Of == "" && !yield(LedgerAction{p.Account, e.ID}, nil) {
-						return
-					}
+			for _, e := range p.Actions {
+				if e.Of == "" && !yield(LedgerAction{p.Account, e.ID}, nil) {
+					return
 				}
-				after = leaderboard.Mark{At: p.RecordedAt, ID: p.ID}
-			}
-			if len(postings) < ledgerPage {
-				return
 			}
 		}
 	}
 }
-
-// ledgerPage is how many postings are read at once.
-const ledgerPage = 500
 
 // RebuildBoards rebuilds the boards of one campaign, or with an empty id of
 // all, and tells its progress.
