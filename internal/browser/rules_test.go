@@ -24,7 +24,7 @@ func TestTheRules(t *testing.T) {
 	address := "http://" + h.address + "/rules?campaign=" + fakeCampaign
 	tb.open(address + "#token=" + h.token("display"))
 	tb.until("every kind, the dearest first", `document.querySelectorAll(".kind").length === 8 && document.querySelector(".kind h3").textContent === "Event attended"`)
-	door := eval[string](tb, `[...document.querySelectorAll(".kind")].find((k) => k.querySelector("h3").textContent === "Door knocked").innerText`)
+	door := eval[string](tb, `[...[...document.querySelectorAll(".kind")].find((k) => k.querySelector("h3").textContent === "Door knocked").querySelectorAll("h3, p")].map((e) => e.textContent).join("\n")`)
 	want := "Door knocked\n20 points\n1 to 80 a day in full. 81 to 160: 50%. 161 to 320: 25%. Above 320: nothing.\n22 % of doors open and 14 talks win a vote: 0.0157 votes a door, 0.31 an hour at 3 minutes a door. 80 is a long shift."
 	if door != want {
 		t.Errorf("doors are shown as\n%s", door)

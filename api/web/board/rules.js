@@ -94,9 +94,9 @@ function levels(kind) {
   let from = 0;
   const words = kind.tiers.map(({ up_to, percent }) => {
     const key = percent === 100 ? "tier_full" : percent === 0 ? "tier_none" : "tier_part";
-    const said = text(key, { from: format.points(from + 1), to: format.points(up_to), percent: format.percent(percent / 100) });
+    const first = format.points(from + 1), last = format.points(up_to);
     from = up_to;
-    return said;
+    return text(key, { range: first === last ? last : text("tier_range", { first, last }), percent: format.percent(percent / 100) });
   });
   if (kind.tiers.at(-1).percent > 0) words.push(text("tier_end", { from: format.points(from) }));
   if (kind.cool_down_minutes) {
