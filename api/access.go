@@ -35,6 +35,7 @@ var (
 	staff   = access{roles: []campaign.Role{campaign.Staff, campaign.Admin}}
 	// managers answer for what they do by name.
 	managers = access{roles: []campaign.Role{campaign.Staff, campaign.Admin}, person: true}
+	admins   = access{roles: []campaign.Role{campaign.Admin}, person: true}
 )
 
 type callerKey struct{}

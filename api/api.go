@@ -148,6 +148,7 @@ func (a *API) routes() {
 	a.tasks()
 	a.regions()
 	a.boards()
+	a.rules()
 	a.briefings()
 	a.headquarters()
 	a.live()

@@ -11,11 +11,14 @@ import (
 // talk to the server that sent it and to nobody else.
 const boardPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// boardPage serves the live board. The page itself is everybody's and empty:
-// what it shows it asks the API for, with the reader's own token, and without
-// one it asks to sign in. So it answers 200 whoever asks.
+// boardPage serves the live board and the rules, which are one page that shows
+// the one or the other. It is everybody's and empty: what it shows it asks the API
+// for, with the reader's own token, and without one it asks to sign in. So it
+// answers 200 whoever asks.
 func (a *API) boardPage() {
-	a.fiber.Get("/board", guardedPage(page("board/index.html")))
+	for _, path := range []string{"/board", "/rules"} {
+		a.fiber.Get(path, guardedPage(page("board/index.html")))
+	}
 	a.fiber.Get("/board/:file", etag.New(), guardedPage(assets("board")))
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/domain/campaign"
-	"github.com/musterhq/muster/domain/season"
 	"github.com/musterhq/muster/domain/task"
 	"github.com/musterhq/muster/internal/errs"
 	"github.com/musterhq/muster/leaderboard"
@@ -203,11 +202,10 @@ func (a *API) seasons(ctx context.Context, in *Scope) (*body[seasonsAnswer], err
 	if err != nil {
 		return nil, err
 	}
-	zone, err := a.parts.Campaigns.Location(c.TimeZone)
+	calendar, err := a.calendar(ctx, in.Campaign)
 	if err != nil {
 		return nil, err
 	}
-	calendar := season.Calendar{Zone: zone}
 	now := a.parts.Clock.Now()
 	answer := seasonsAnswer{}
 	for s := calendar.Of(now); s.End.After(c.CreatedAt) && len(answer.Seasons) < seasonsShown; s = calendar.Of(s.Start.Add(-time.Millisecond)) {

@@ -112,8 +112,11 @@ func (b *book) begin(s *points.State, id string) {
 	}
 }
 
+// rules are the same for ever.
+func (b *book) rules(context.Context, *campaign.Campaign) (Recount, error) { return b.recount, nil }
+
 // recount adds up entries alone.
-func (b *book) recount(_ *campaign.Campaign, postings []*points.Posting) (points.Recounted, error) {
+func (b *book) recount(postings []*points.Posting) (points.Recounted, error) {
 	var r points.Recounted
 	begin := func(id string, home points.Home) *points.SeasonShare {
 		if share := r.Season(id); share != nil {

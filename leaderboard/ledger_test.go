@@ -120,8 +120,10 @@ func TestBoardsOfTheRealLedger(t *testing.T) {
 	calendar := season.Calendar{Zone: time.UTC}
 	ledger := points.New(points.Config{Engine: engine, Clock: w.clock, Calendar: func(context.Context, string) (points.Calendar, error) { return calendar, nil }})
 	w.boards.ledger = NewLedger(engine)
-	w.boards.recount = func(_ *campaign.Campaign, postings []*points.Posting) (points.Recounted, error) {
-		return points.Recount(points.V1(), calendar, postings)
+	w.boards.rules = func(context.Context, *campaign.Campaign) (Recount, error) {
+		return func(postings []*points.Posting) (points.Recounted, error) {
+			return points.Recount(nil, calendar, postings)
+		}, nil
 	}
 	member := func(i int) points.Member {
 		home := []points.Home{genova, camogli, sarzana}[i%3]

@@ -35,10 +35,13 @@ type Namer interface {
 	Names(ctx context.Context, campaign string, unit Unit, ids []string) (map[string]string, error)
 }
 
+// Rules gives a campaign's Recount, as its rules and calendar are now.
+type Rules func(ctx context.Context, c *campaign.Campaign) (Recount, error)
+
 // Recount works out from the actions and the rules alone what these postings,
-// an account's first up to any, come to: points.Recount under the rules and the
-// calendar of the campaign. An error says what cannot be in a ledger.
-type Recount func(c *campaign.Campaign, postings []*points.Posting) (points.Recounted, error)
+// an account's first up to any, come to: points.Recount. An error says what
+// cannot be in a ledger.
+type Recount func(postings []*points.Posting) (points.Recounted, error)
 
 // Parts is what Boards is made of. Every field but Ledger is required.
 type Parts struct {
@@ -49,7 +52,7 @@ type Parts struct {
 	Ledger    Ledger // nil: NewLedger(Store)
 	Campaigns Campaigns
 	Names     Namer
-	Recount   Recount
+	Rules     Rules
 	Clock     clock.Clock
 	Log       *slog.Logger
 }
@@ -96,7 +99,7 @@ type Boards struct {
 	ledger      Ledger
 	campaigns   Campaigns
 	names       Namer
-	recount     Recount
+	rules       Rules
 	clock       clock.Clock
 	log         *slog.Logger
 	checkpoints *store.Collection[checkpoint]
@@ -128,7 +131,7 @@ var Schemas = []store.Schema{checkpointSchema, progressSchema, archiveSchema}
 // New makes the boards. It does no I/O and starts nothing.
 func New(p Parts) *Boards {
 	b := &Boards{
-		redis: p.Redis, ledger: p.Ledger, campaigns: p.Campaigns, names: p.Names, recount: p.Recount, clock: p.Clock, log: p.Log,
+		redis: p.Redis, ledger: p.Ledger, campaigns: p.Campaigns, names: p.Names, rules: p.Rules, clock: p.Clock, log: p.Log,
 		checkpoints: store.NewCollection[checkpoint](p.Store, checkpointSchema),
 		progress:    store.NewCollection[progress](p.Store, progressSchema),
 		archive:     store.NewCollection[archivePage](p.Store, archiveSchema),

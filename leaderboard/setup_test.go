@@ -110,7 +110,7 @@ func newSQLite(t testing.TB) store.Engine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	if err := db.Migrate(ctx, append([]store.Schema{points.Schema}, Schemas...)); err != nil {
+	if err := db.Migrate(ctx, append(slices.Clone(points.Schemas), Schemas...)); err != nil {
 		t.Fatal(err)
 	}
 	return db
@@ -119,7 +119,7 @@ func newSQLite(t testing.TB) store.Engine {
 // node is another process on the same campaign.
 func (w *world) node() *Boards {
 	return New(Parts{
-		Redis: w.redis, Store: w.engine, Ledger: w.book, Names: w.names, Clock: w.clock, Recount: w.book.recount,
+		Redis: w.redis, Store: w.engine, Ledger: w.book, Names: w.names, Clock: w.clock, Rules: w.book.rules,
 		Campaigns: oneCampaign{&campaign.Campaign{
 			Meta: store.Meta{ID: w.id}, Root: "it.l", TimeZone: "UTC", CreatedAt: monday.Add(-5 * 24 * time.Hour),
 		}},

@@ -127,7 +127,11 @@ func (b *Boards) Verify(ctx context.Context, campaign string, o VerifyOptions) (
 	if err != nil {
 		return Report{}, err
 	}
-	v := &verification{b: b, t: t, options: o, differences: map[Difference]bool{}}
+	recount, err := b.rules(ctx, t.Campaign)
+	if err != nil {
+		return Report{}, err
+	}
+	v := &verification{b: b, t: t, options: o, recount: recount, differences: map[Difference]bool{}}
 	if o.Progress == nil {
 		v.options.Progress = func(VerifyProgress) {}
 	} else if v.total, err = b.checkpointed(ctx, campaign); err != nil {
@@ -157,6 +161,7 @@ func (b *Boards) Verify(ctx context.Context, campaign string, o VerifyOptions) (
 type verification struct {
 	b       *Boards
 	t       tenant
+	recount Recount
 	options VerifyOptions
 	closed  []string
 

@@ -59,7 +59,7 @@ func (a *accountCheck) posting(n int64) *line {
 	count, ok := a.recounts[n]
 	if !ok {
 		var err error
-		count, err = a.b.recount(a.t.Campaign, a.postings[:i+1])
+		count, err = a.recount(a.postings[:i+1])
 		if err == nil {
 			err = count.Agrees(&p.State)
 		}

@@ -20,10 +20,11 @@ const (
 	Briefings
 	HQ
 	Duels
+	News
 )
 
 var kindNames = map[Kind]string{
-	Boards: "board", Tasks: "tasks", Me: "me", Team: "team", Briefings: "briefings", HQ: "hq", Duels: "duels",
+	Boards: "board", Tasks: "tasks", Me: "me", Team: "team", Briefings: "briefings", HQ: "hq", Duels: "duels", News: "news",
 }
 
 // Feed is the parsed name of a feed.

@@ -105,9 +105,12 @@ func validID(s string) bool {
 
 // judge says what is wrong with an action, "" if nothing, and when it happened
 // by our clock.
-func judge(rules *RuleSet, a Action, clockError time.Duration, now time.Time) (time.Time, Reason) {
+func judge(t *terms, a Action, clockError time.Duration, now time.Time) (time.Time, Reason) {
 	at := a.OccurredAt.Add(clockError).UTC().Truncate(time.Millisecond)
-	switch kind := rules.Kind(a.Kind); {
+	if at.After(now) && !at.After(now.Add(MaxAhead)) {
+		at = now
+	}
+	switch kind := t.rules.At(at, t.zone).Kind(a.Kind); {
 	case !validID(a.ID):
 		return at, BadID
 	case kind == nil:
@@ -120,8 +123,6 @@ func judge(rules *RuleSet, a Action, clockError time.Duration, now time.Time) (t
 		return at, InFuture
 	case at.Before(now.Add(-MaxAge)):
 		return at, TooOld
-	case at.After(now):
-		return now, ""
 	}
 	return at, ""
 }

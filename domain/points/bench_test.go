@@ -11,7 +11,7 @@ import (
 // busyMember answers the last posting of somebody who did four kinds of things on each of
 // the last 14 days.
 func busyMember() (terms, *Posting) {
-	t := terms{rules: V1(), calendar: calendar, zone: rome, member: genova}
+	t := terms{calendar: calendar, zone: rome, member: genova}
 	var last *Posting
 	for day := 14; day > 0; day-- {
 		at := wednesday.AddDate(0, 0, -day)

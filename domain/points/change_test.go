@@ -75,7 +75,7 @@ func TestVoidTakesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	// 80 full and 20 half become 20 full.
-	want := Entry{ID: "a/void", Of: "a", Kind: "door", Quantity: -80, OccurredAt: wednesday, Day: "2026-11-18", Season: "2026-w47", Points: -1400}
+	want := Entry{ID: "a/void", Of: "a", Kind: "door", Quantity: -80, OccurredAt: wednesday, Day: "2026-11-18", Minute: 13 * 60, Season: "2026-w47", Points: -1400}
 	if diff := cmp.Diff(want, v.Entry); diff != "" || !v.Appended {
 		t.Errorf("appended %v: %s", v.Appended, diff)
 	}

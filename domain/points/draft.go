@@ -19,11 +19,17 @@ type Calendar interface {
 	Counts(occurredAt, recordedAt time.Time) string
 	// IsOpen says whether a season still takes actions at this instant.
 	IsOpen(season string, at time.Time) bool
+	// Next is the first season that begins at this instant or later, and the
+	// date, 2006-01-02, on which it begins in the campaign's zone.
+	Next(from time.Time) (season, day string)
+	// Span is when a season begins and closes; Invalid season_unknown for an id
+	// that is none.
+	Span(season string) (start, closes time.Time, err error)
 }
 
 // terms are what decides beside the ledger itself.
 type terms struct {
-	rules    *RuleSet
+	rules    Schedule
 	calendar Calendar
 	zone     *time.Location // the person's
 	member   Member
@@ -40,7 +46,7 @@ type draft struct {
 // begin drafts the posting after last (nil for none): the state carried over
 // to now, without actions.
 func begin(t terms, last *Posting, now time.Time) *draft {
-	p := &Posting{Account: t.member.Account, N: 1, RecordedAt: now, Rules: t.rules.ID}
+	p := &Posting{Account: t.member.Account, N: 1, RecordedAt: now}
 	if last == nil {
 		p.State.JoinedAt = now
 		p.State.Hidden = t.member.Hidden
@@ -52,6 +58,7 @@ func begin(t terms, last *Posting, now time.Time) *draft {
 		}
 	}
 	p.ID = PostingID(p.Account, p.N)
+	p.Rules = t.rules.At(p.RecordedAt, t.calendar.Location()).ID
 	d := &draft{terms: t, next: p, current: t.calendar.Counts(p.RecordedAt, p.RecordedAt)}
 	s := &p.State
 	s.Home = t.member.home()
@@ -106,13 +113,14 @@ func (d *draft) allTime(home Home) *Share {
 
 // act judges and enters an action that is not in the ledger yet.
 func (d *draft) act(a Action, clockError time.Duration) Answer {
-	at, reason := judge(d.rules, a, clockError, d.next.RecordedAt)
+	at, reason := judge(&d.terms, a, clockError, d.next.RecordedAt)
 	if reason != "" {
 		return Answer{ID: a.ID, Status: Rejected, Reason: reason}
 	}
+	local := at.In(d.zone)
 	e := Entry{
 		ID: a.ID, Kind: a.Kind, Quantity: a.Quantity, OccurredAt: at, Task: a.Task,
-		Day:    at.In(d.zone).Format(time.DateOnly),
+		Day: local.Format(time.DateOnly), Minute: int32(local.Hour()*60 + local.Minute()),
 		Season: d.calendar.Counts(at, d.next.RecordedAt),
 	}
 	// What came too late for its season is made for the team of the season
@@ -134,7 +142,7 @@ func (d *draft) takeBack(of Entry, home Home) Entry {
 
 // enter adds an entry to the posting and what it is worth to the state.
 func (d *draft) enter(e Entry, home Home) int64 {
-	e.Points = d.move(e.Day, e.Kind, e.Quantity)
+	e.Points = d.move(&e)
 	d.allTime(home).Points += e.Points
 	if e.Season != "" {
 		d.season(e.Season).Points += e.Points
@@ -144,26 +152,35 @@ func (d *draft) enter(e Entry, home Home) int64 {
 }
 
 // move changes a day's quantity of a kind and answers the difference in points.
-func (d *draft) move(day, kind string, quantity int64) int64 {
+func (d *draft) move(e *Entry) int64 {
 	s := &d.next.State
-	at, found := slices.BinarySearchFunc(s.Days, DayQuantity{Day: day, Kind: kind}, func(x, want DayQuantity) int {
-		return cmp.Or(cmp.Compare(x.Day, want.Day), cmp.Compare(x.Kind, want.Kind))
-	})
-	if !found {
-		s.Days = slices.Insert(s.Days, at, DayQuantity{Day: day, Kind: kind})
-	}
+	rules := d.rules.On(e.Day)
+	kind := rules.Kind(e.Kind)
+	before := s.counted(kind, e.Day, e.Kind)
+	want := DayQuantity{Day: e.Day, Kind: e.Kind}
 	weight := int64(1)
-	if k := d.rules.Kind(kind); k != nil {
-		weight = k.Weight
+	if kind != nil {
+		want.Slot, weight = kind.slot(e.Minute), kind.Weight
 	}
-	before := s.Days[at].Quantity
-	after := before + quantity*weight
-	if after == 0 {
+	at, found := slices.BinarySearchFunc(s.Days, want, DayQuantity.compare)
+	if !found {
+		s.Days = slices.Insert(s.Days, at, want)
+	}
+	if s.Days[at].Quantity += e.Quantity * weight; s.Days[at].Quantity == 0 {
 		s.Days = slices.Delete(s.Days, at, at+1)
-	} else {
-		s.Days[at].Quantity = after
 	}
-	return d.rules.Points(kind, after) - d.rules.Points(kind, before)
+	return rules.Points(e.Kind, s.counted(kind, e.Day, e.Kind)) - rules.Points(e.Kind, before)
+}
+
+// counted is a day's weighted quantity of a kind, as far as cool-downs let it
+// count; k is the kind by the day's rules, nil where they have none.
+func (s *State) counted(k *Kind, day, kind string) int64 {
+	at, _ := slices.BinarySearchFunc(s.Days, DayQuantity{Day: day, Kind: kind}, DayQuantity.compare)
+	var sum int64
+	for ; at < len(s.Days) && s.Days[at].Day == day && s.Days[at].Kind == kind; at++ {
+		sum += k.counted(s.Days[at].Slot, s.Days[at].Quantity)
+	}
+	return sum
 }
 
 // finish is the posting, complete but for its insert.

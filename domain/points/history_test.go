@@ -315,7 +315,7 @@ func TestOrderAndBatchesDoNotMatter(t *testing.T) {
 		for range 4 {
 			actions = append(actions, w.batch(t, wednesday).Actions...)
 		}
-		terms := terms{rules: V1(), calendar: calendar, zone: rome, member: genova}
+		terms := terms{calendar: calendar, zone: rome, member: genova}
 		run := func(actions []Action, size int) State {
 			var last *Posting
 			known := map[string]*Answer{}

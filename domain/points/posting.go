@@ -1,6 +1,7 @@
 package points
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -18,7 +19,7 @@ type Posting struct {
 	// RecordedAt is the server's time, taken before the insert; within an
 	// account it never goes back, so a season that closed stays closed.
 	RecordedAt time.Time `bson:"recorded_at"`
-	Rules      string    `bson:"rules"` // id of the rule set that decided
+	Rules      string    `bson:"rules"` // id of the rule set that was in force then
 	// Actions holds what was recorded, voids too; empty for the posting that a
 	// person joins with, and for one that hides or shows them.
 	Actions []Entry `bson:"actions,omitempty"`
@@ -38,6 +39,7 @@ type Entry struct {
 	// OccurredAt is the phone's time, shifted by the phone's clock error.
 	OccurredAt time.Time `bson:"occurred_at"`
 	Day        string    `bson:"day"`              // 2006-01-02 in the person's zone
+	Minute     int32     `bson:"minute,omitempty"` // of that day by the clock on the wall, 0 to 1439
 	Season     string    `bson:"season,omitempty"` // "" when it came too late for its season
 	Points     int64     `bson:"points"`           // what it changed; negative in a void
 	Of         string    `bson:"of,omitempty"`     // the action a void takes back
@@ -62,7 +64,7 @@ type State struct {
 	// holds an action counted in it.
 	Seasons []SeasonShare `bson:"seasons,omitempty"`
 	// Days are the quantities above 0 of the days on which more may still
-	// arrive or be taken back, by day, then kind.
+	// arrive or be taken back, by day, then kind, then slot.
 	Days   []DayQuantity `bson:"days,omitempty"`
 	Streak Streak        `bson:"streak"`
 	// Settled is the streak up to the days that have left Days: Streak is
@@ -89,11 +91,18 @@ type SeasonShare struct {
 	Share  `bson:",inline"`
 }
 
-// DayQuantity is the weighted quantity of one kind on one day of the person's.
+// DayQuantity is the weighted quantity of one kind on one day of the person's, or
+// in one stretch of it.
 type DayQuantity struct {
 	Day      string `bson:"day"`
 	Kind     string `bson:"kind"`
+	Slot     int64  `bson:"slot,omitempty"` // of a kind with a cool-down: which stretch, from 1 on
 	Quantity int64  `bson:"quantity"`
+}
+
+// compare orders by day, kind and slot.
+func (d DayQuantity) compare(other DayQuantity) int {
+	return cmp.Or(cmp.Compare(d.Day, other.Day), cmp.Compare(d.Kind, other.Kind), cmp.Compare(d.Slot, other.Slot))
 }
 
 // Total is the person's points over all teams.
@@ -130,4 +139,4 @@ var Schema = store.Schema{
 }
 
 // Schemas declares all collections of this room.
-var Schemas = []store.Schema{Schema}
+var Schemas = []store.Schema{Schema, ruleSetSchema, scheduleSchema}

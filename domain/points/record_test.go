@@ -41,14 +41,14 @@ func TestRecordWritesOnePosting(t *testing.T) {
 	want := &Posting{
 		Account: "anna", N: 1, RecordedAt: wednesday, Rules: "v1",
 		Actions: []Entry{
-			{ID: "a1", Kind: "door", Quantity: 10, OccurredAt: wednesday.Add(-time.Hour), Day: "2026-11-18", Season: "2026-w47", Points: 200, Task: "task-1"},
-			{ID: "a2", Kind: "call", Quantity: 4, OccurredAt: wednesday, Day: "2026-11-18", Season: "2026-w47", Points: 12},
+			{ID: "a1", Kind: "door", Quantity: 10, OccurredAt: wednesday.Add(-time.Hour), Day: "2026-11-18", Minute: 12 * 60, Season: "2026-w47", Points: 200, Task: "task-1"},
+			{ID: "a2", Kind: "call", Quantity: 4, OccurredAt: wednesday, Day: "2026-11-18", Minute: 13 * 60, Season: "2026-w47", Points: 12},
 		},
 		State: State{
 			JoinedAt: wednesday, Home: home,
 			AllTime: []Share{{Home: home, Points: 212}},
 			Seasons: []SeasonShare{{Season: "2026-w47", Share: Share{Home: home, Points: 212}}},
-			Days:    []DayQuantity{{"2026-11-18", "call", 4}, {"2026-11-18", "door", 10}},
+			Days:    []DayQuantity{{Day: "2026-11-18", Kind: "call", Quantity: 4}, {Day: "2026-11-18", Kind: "door", Quantity: 10}},
 			Streak:  Streak{Weeks: 1, Last: "2026-w47"},
 		},
 	}

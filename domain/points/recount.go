@@ -14,7 +14,7 @@ type Recounted struct {
 	AllTime []Share
 	// Seasons are all the account ever had, closed ones too, oldest first.
 	Seasons []SeasonShare
-	// Days are the quantities of all days, by day, then kind.
+	// Days are the quantities of all days, by day, then kind, then slot.
 	Days   []DayQuantity
 	Streak Streak
 }
@@ -61,10 +61,10 @@ func (r *Recounted) Agrees(s *State) error {
 //
 // An error says what a ledger cannot hold: a gap in n, a time that goes back, an
 // id twice, a void of nothing, of a void, or of other than the whole action, a
-// rule set that is not this one, or an entry in a season the person had no
+// rule set that was not in force, or an entry in a season the person had no
 // share of.
-func Recount(rules *RuleSet, c Calendar, postings []*Posting) (Recounted, error) {
-	count := recount{rules: rules, acts: map[string]act{}, days: map[dayKind]int64{}}
+func Recount(rules Schedule, c Calendar, postings []*Posting) (Recounted, error) {
+	count := recount{rules: rules, acts: map[string]act{}, days: map[dayKind]*dayCount{}}
 	for i, p := range postings {
 		if err := count.posting(c, postings[:i], p); err != nil {
 			return count.Recounted, fmt.Errorf("posting %s: %w", p.ID, err)
@@ -76,12 +76,19 @@ func Recount(rules *RuleSet, c Calendar, postings []*Posting) (Recounted, error)
 
 type recount struct {
 	Recounted
-	rules *RuleSet
+	rules Schedule
 	acts  map[string]act
-	days  map[dayKind]int64
+	days  map[dayKind]*dayCount
 }
 
 type dayKind struct{ day, kind string }
+
+// dayCount is a day's weighted quantity of a kind: by slot, and what of it
+// counts.
+type dayCount struct {
+	slots   map[int64]int64
+	counted int64
+}
 
 type act struct {
 	Entry
@@ -96,8 +103,8 @@ func (r *recount) posting(c Calendar, before []*Posting, p *Posting) error {
 	if len(before) > 0 && p.RecordedAt.Before(before[len(before)-1].RecordedAt) {
 		return fmt.Errorf("recorded at %v, before the one ahead of it", p.RecordedAt)
 	}
-	if p.Rules != r.rules.ID {
-		return fmt.Errorf("decided by rule set %q, recounted by %q", p.Rules, r.rules.ID)
+	if want := r.rules.At(p.RecordedAt, c.Location()).ID; p.Rules != want {
+		return fmt.Errorf("decided by rule set %q, where %q was in force", p.Rules, want)
 	}
 	current := c.Counts(p.RecordedAt, p.RecordedAt)
 	r.begin(current, p.State.Home)
@@ -136,7 +143,7 @@ func (r *recount) entry(e Entry, current string, home Home) error {
 		if !ok || of.Of != "" || of.voided || e.ID != voidID(e.Of) {
 			return fmt.Errorf("voids %q, which cannot be voided", e.Of)
 		}
-		if e.Quantity != -of.Quantity || e.Kind != of.Kind || e.Day != of.Day || e.Season != of.Season && e.Season != "" {
+		if e.Quantity != -of.Quantity || e.Kind != of.Kind || e.Day != of.Day || e.Minute != of.Minute || e.Season != of.Season && e.Season != "" {
 			return fmt.Errorf("is not the whole of what it voids")
 		}
 		of.voided = true
@@ -144,7 +151,7 @@ func (r *recount) entry(e Entry, current string, home Home) error {
 		home = of.home
 	}
 	r.acts[e.ID] = act{Entry: e, home: home}
-	worth := r.move(e)
+	worth := move(r.rules.On(e.Day), r.days, e)
 	r.AllTime[slices.IndexFunc(r.AllTime, func(x Share) bool { return x.Home == home })].Points += worth
 	if e.Season != "" {
 		share := r.Season(e.Season)
@@ -156,30 +163,37 @@ func (r *recount) entry(e Entry, current string, home Home) error {
 	return nil
 }
 
-// move changes the day's quantity and answers the difference it makes.
-func (r *recount) move(e Entry) int64 {
-	kind := r.rules.Kind(e.Kind)
+// move changes the day's quantity and answers the difference it makes by a rule
+// set.
+func move(rules *RuleSet, days map[dayKind]*dayCount, e Entry) int64 {
+	kind := rules.Kind(e.Kind)
 	if kind == nil {
 		return 0
 	}
 	key := dayKind{e.Day, e.Kind}
-	before := r.days[key]
-	after := before + e.Quantity*kind.Weight
-	r.days[key] = after
-	return r.rules.Points(e.Kind, after) - r.rules.Points(e.Kind, before)
+	day := days[key]
+	if day == nil {
+		day = &dayCount{slots: map[int64]int64{}}
+		days[key] = day
+	}
+	before, slot := day.counted, kind.slot(e.Minute)
+	day.counted -= kind.counted(slot, day.slots[slot])
+	day.slots[slot] += e.Quantity * kind.Weight
+	day.counted += kind.counted(slot, day.slots[slot])
+	return rules.Points(e.Kind, day.counted) - rules.Points(e.Kind, before)
 }
 
 // finish puts in order what the postings left in the order of recording.
 func (r *recount) finish() {
 	slices.SortFunc(r.Seasons, func(a, b SeasonShare) int { return cmp.Compare(a.Season, b.Season) })
-	for key, quantity := range r.days {
-		if quantity != 0 {
-			r.Days = append(r.Days, DayQuantity{Day: key.day, Kind: key.kind, Quantity: quantity})
+	for key, day := range r.days {
+		for slot, quantity := range day.slots {
+			if quantity != 0 {
+				r.Days = append(r.Days, DayQuantity{Day: key.day, Kind: key.kind, Slot: slot, Quantity: quantity})
+			}
 		}
 	}
-	slices.SortFunc(r.Days, func(a, b DayQuantity) int {
-		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Kind, b.Kind))
-	})
+	slices.SortFunc(r.Days, DayQuantity.compare)
 	for _, day := range r.Days {
 		r.Streak = r.Streak.with(day.Day)
 	}

@@ -1,36 +1,125 @@
 package points
 
-// RuleSet is a published table of what actions are worth. A set never changes
-// once it is in force; another has another id.
+import (
+	"regexp"
+	"strings"
+
+	"github.com/musterhq/muster/internal/errs"
+)
+
+// RuleSet is a table of what actions are worth. A set never changes; another has
+// another id.
 type RuleSet struct {
-	ID    string
-	Kinds []Kind
+	ID    string `bson:"id"`
+	Kinds []Kind `bson:"kinds"`
 }
 
 // Kind is what a rule set says of one kind of action.
 type Kind struct {
-	Name string
-	Unit string // what a quantity of one is
+	Name string `bson:"name"` // 1 to 32 of a-z, 0-9 and _, a letter first
+	Unit string `bson:"unit"` // what a quantity of one is
 	// Points are paid for each unit; 0 for a kind that is recorded and not
-	// paid.
-	Points int64
-	// MaxQuantity is the largest quantity of one action, which is at least 1.
-	MaxQuantity int64
-	// Weight is how much a unit adds to the day's weighted quantity: what the
-	// kind of evidence is held to be worth.
-	Weight int64
-	// Tiers are the daily caps, in order. What lies above the last is worth
-	// nothing.
-	Tiers []Tier
+	// paid. At most MaxPoints.
+	Points int64 `bson:"points"`
+	// MaxQuantity is the largest quantity of one action, 1 to 100,000.
+	MaxQuantity int64 `bson:"max_quantity"`
+	// Weight is how much a unit adds to the day's weighted quantity, 1 to 100:
+	// what the kind of evidence is held to be worth.
+	Weight int64 `bson:"weight"`
+	// Tiers are the daily caps, in order, one to eight. What lies above the last
+	// is worth nothing.
+	Tiers []Tier `bson:"tiers"`
+	// CoolDown is in minutes, 0 for none, at most a day. The person's day is cut
+	// into stretches of that length, from its midnight on, and what was done in
+	// one of them counts up to the largest quantity of one action. So two events
+	// attended within the same hour pay once, in whatever order they arrive.
+	CoolDown int64 `bson:"cool_down,omitempty"`
 	// Source says where the points come from, for the published table.
-	Source string
+	Source string `bson:"source"`
 }
 
 // Tier pays a share of the points for the part of a day's weighted quantity
 // up to UpTo that lies above the tier before.
 type Tier struct {
-	UpTo    int64
-	Percent int64 // 0 to 100, and not above the tier before
+	UpTo    int64 `bson:"up_to"`
+	Percent int64 `bson:"percent"` // 0 to 100, and not above the tier before
+}
+
+// Limits of a rule set.
+const (
+	MaxKinds  = 64
+	MaxPoints = 100_000 // of one unit
+)
+
+var kindName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+
+// check refuses a table that cannot be in force: Invalid rule_set_invalid, which
+// names the kind and says what to do.
+func (r *RuleSet) check() error {
+	if len(r.Kinds) < 1 || len(r.Kinds) > MaxKinds {
+		return errs.New(errs.Invalid, "rule_set_invalid", "A rule set has 1 to %d kinds.", MaxKinds)
+	}
+	seen := map[string]bool{}
+	for i := range r.Kinds {
+		k := &r.Kinds[i]
+		if problem := k.problem(); problem != "" {
+			return errs.New(errs.Invalid, "rule_set_invalid", "Kind %q: %s", k.Name, problem)
+		}
+		if seen[k.Name] {
+			return errs.New(errs.Invalid, "rule_set_invalid", "Kind %q is there twice.", k.Name)
+		}
+		seen[k.Name] = true
+	}
+	return nil
+}
+
+// problem says what is wrong with a kind, "" if nothing.
+func (k *Kind) problem() string {
+	switch {
+	case !kindName.MatchString(k.Name):
+		return "a name is 1 to 32 of a-z, 0-9 and _, a letter first."
+	case blank(k.Unit, 80):
+		return "say in at most 80 characters what a quantity of one is."
+	case blank(k.Source, 500):
+		return "say in at most 500 characters where its points come from; it is published beside them."
+	case k.Points < 0 || k.Points > MaxPoints:
+		return "points are 0 to 100,000 a unit."
+	case k.MaxQuantity < 1 || k.MaxQuantity > 100_000:
+		return "the largest quantity of one action is 1 to 100,000."
+	case k.Weight < 1 || k.Weight > 100:
+		return "a weight is 1 to 100."
+	case k.CoolDown < 0 || k.CoolDown > 24*60:
+		return "a cool-down is 0 to 1,440 minutes."
+	case len(k.Tiers) < 1 || len(k.Tiers) > 8:
+		return "it needs 1 to 8 tiers: what a day pays, and from where on less."
+	}
+	last := Tier{Percent: 100}
+	for _, t := range k.Tiers {
+		if t.UpTo <= last.UpTo || t.UpTo > 1_000_000_000 || t.Percent < 0 || t.Percent > last.Percent {
+			return "each tier reaches further than the one before and pays no larger share, of at most 100 %."
+		}
+		last = t
+	}
+	return ""
+}
+
+func blank(s string, most int) bool { return strings.TrimSpace(s) == "" || len([]rune(s)) > most }
+
+// slot is the stretch of the day that a minute of it lies in, from 1 on; 0 for a
+// kind without a cool-down, whose day is whole.
+func (k *Kind) slot(minute int32) int64 {
+	if k.CoolDown == 0 {
+		return 0
+	}
+	return 1 + int64(minute)/k.CoolDown
+}
+
+// counted is what a stretch's weighted quantity adds to the day's.
+func (k *Kind) counted(slot, quantity int64) int64 {
+	if k == nil || slot == 0 {
+		return quantity
+	}
+	return min(quantity, k.MaxQuantity*k.Weight)
 }
 
 // Kind finds a kind by name, nil when the set has none.
@@ -89,7 +178,7 @@ func V1() *RuleSet {
 			Source: "A share pays by what it brings in, never by itself.",
 		},
 		{
-			Name: "event_attended", Unit: "event attended", Points: 100, MaxQuantity: 1, Weight: 1, Tiers: tiers(2, 3, 4),
+			Name: "event_attended", Unit: "event attended", Points: 100, MaxQuantity: 1, Weight: 1, CoolDown: 60, Tiers: tiers(2, 3, 4),
 			Source: "Assumed: a quarter of an hour at the doors for having come; the work done there pays by itself. Signing up pays nothing.",
 		},
 		{

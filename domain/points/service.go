@@ -43,8 +43,6 @@ type Config struct {
 	Clock  clock.Clock
 	// Calendar answers the seasons of a campaign; called at every write.
 	Calendar func(ctx context.Context, campaign string) (Calendar, error)
-	// Rules decide. Zero value means V1.
-	Rules *RuleSet
 	// Remember is how many accounts' last postings are kept in memory. Zero
 	// value means 10,000 (about 2 KiB each).
 	Remember int
@@ -72,7 +70,7 @@ type Service struct {
 	postings *store.Collection[Posting]
 	clock    clock.Clock
 	calendar func(context.Context, string) (Calendar, error)
-	rules    *RuleSet
+	book     *book
 	queue    *store.Queue // callers of one account take turns
 	// last holds last postings by campaign/account, as they were read or
 	// acknowledged: it may be behind the store, never ahead of it. Its
@@ -85,15 +83,12 @@ type Service struct {
 
 // New makes a Service. It does no I/O. It panics if Remember is negative.
 func New(c Config) *Service {
-	if c.Rules == nil {
-		c.Rules = V1()
-	}
 	if c.Remember == 0 {
 		c.Remember = 10_000
 	}
 	s := &Service{
 		postings: store.NewCollection[Posting](c.Engine, Schema),
-		clock:    c.Clock, calendar: c.Calendar, rules: c.Rules,
+		clock:    c.Clock, calendar: c.Calendar, book: newBook(c),
 		queue: store.NewQueue(),
 		last:  newCache[*Posting](c.Remember),
 		zones: newCache[*time.Location](1000),
@@ -127,7 +122,14 @@ func (s *Service) terms(ctx context.Context, campaign string, m Member) (terms, 
 	if err != nil {
 		return terms{}, err
 	}
-	return terms{rules: s.rules, calendar: calendar, zone: s.zone(m.TimeZone, calendar), member: m}, nil
+	rules, err := s.book.schedule(ctx, campaign)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return terms{}, busy(err)
+	case err != nil:
+		return terms{}, err
+	}
+	return terms{rules: rules, calendar: calendar, zone: s.zone(m.TimeZone, calendar), member: m}, nil
 }
 
 func (s *Service) zone(name string, c Calendar) *time.Location {
@@ -227,6 +229,13 @@ func (s *Service) reload(ctx context.Context, campaign, account string) (*Postin
 		s.last.Add(campaign+"/"+account, last)
 	}
 	return last, err
+}
+
+// CarryOut hands what publishing left to do, over all campaigns, to do, which
+// must be idempotent by the effect's id; it says how many were done.
+func (s *Service) CarryOut(ctx context.Context, now time.Time, do func(ctx context.Context, campaign string, e store.Effect) error) (int, error) {
+	const retry, limit = 10 * time.Second, 100
+	return s.book.publications.CarryOut(ctx, now, retry, limit, do)
 }
 
 func busy(cause error) error {

@@ -100,30 +100,49 @@ func (f *fixture) postings() []*Posting {
 // verify holds the last state against the recount of everything before it.
 func (f *fixture) verify() {
 	f.t.Helper()
-	if err := verify(f.postings(), 0); err != nil {
+	rules, err := f.Schedule(f.t.Context(), testCampaign)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if err := verifyBy(rules, f.postings(), 0); err != nil {
 		f.t.Fatal(err)
 	}
 }
 
 // verify holds the states of the postings from an index on against the recount
 // of all up to them.
-func verify(postings []*Posting, from int) error {
+func verify(postings []*Posting, from int) error { return verifyBy(nil, postings, from) }
+
+func verifyBy(rules Schedule, postings []*Posting, from int) error {
 	for i := max(from, 0); i < len(postings); i++ {
-		count, err := Recount(V1(), calendar, postings[:i+1])
+		count, err := Recount(rules, calendar, postings[:i+1])
 		if err != nil {
 			return err
 		}
 		if err := count.Agrees(&postings[i].State); err != nil {
 			return fmt.Errorf("posting %s: %w", postings[i].ID, err)
 		}
-		var total int64
-		for _, day := range count.Days {
-			total += V1().Points(day.Kind, day.Quantity)
-		}
-		if total != count.Total() || total != postings[i].State.Total() {
+		if total := worth(rules, count.Days); total != count.Total() || total != postings[i].State.Total() {
 			return fmt.Errorf("posting %s: the days are worth %d, the shares %d, the state says %d",
 				postings[i].ID, total, count.Total(), postings[i].State.Total())
 		}
 	}
 	return nil
+}
+
+// worth adds up what days are worth, each by itself.
+func worth(rules Schedule, days []DayQuantity) int64 {
+	counted := map[dayKind]int64{}
+	for _, d := range days {
+		quantity := d.Quantity
+		if k := rules.On(d.Day).Kind(d.Kind); k != nil && k.CoolDown > 0 {
+			quantity = min(quantity, k.MaxQuantity*k.Weight)
+		}
+		counted[dayKind{d.Day, d.Kind}] += quantity
+	}
+	var total int64
+	for d, quantity := range counted {
+		total += rules.On(d.day).Points(d.kind, quantity)
+	}
+	return total
 }

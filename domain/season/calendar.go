@@ -150,6 +150,23 @@ func (c Calendar) IsOpen(id string, at time.Time) bool {
 	return err == nil && !at.Before(s.Start) && at.Before(s.Closes)
 }
 
+// Next is the first season that begins at this instant or later, and its Monday,
+// a date in the zone.
+func (c Calendar) Next(from time.Time) (id, day string) {
+	s := c.Of(from)
+	if s.Start.Before(from) {
+		s = c.Of(s.End)
+	}
+	return s.ID, s.Start.In(c.Location()).Format(time.DateOnly)
+}
+
+// Span is when a season begins and when it closes; Invalid season_unknown for an
+// id that is none.
+func (c Calendar) Span(id string) (start, closes time.Time, err error) {
+	s, err := c.ByID(id)
+	return s.Start, s.Closes, err
+}
+
 // Counts is the season in which an action counts that happened at occurredAt
 // and was recorded at recordedAt: the season of its time, or "" when that one
 // was closed by then and the action counts in all-time only.

@@ -141,7 +141,7 @@ func (a *App) openFolder(ctx context.Context) (people.Keys, error) {
 
 func schemas() []store.Schema {
 	var all []store.Schema
-	for _, room := range [][]store.Schema{campaign.Schemas, people.Schemas, {points.Schema}, task.Schemas, briefing.Schemas, leaderboard.Schemas, push.Schemas} {
+	for _, room := range [][]store.Schema{campaign.Schemas, people.Schemas, points.Schemas, task.Schemas, briefing.Schemas, leaderboard.Schemas, push.Schemas} {
 		all = append(all, room...)
 	}
 	return all
@@ -194,7 +194,7 @@ func (a *App) plug(keys people.Keys) {
 	a.Tasks = task.New(a.store, regions{a.Campaigns}, a.clock, task.Options{})
 	a.Boards = leaderboard.New(leaderboard.Parts{
 		Redis: a.redis, Store: a.store, Campaigns: a.Campaigns, Names: names{a.Campaigns, a.People},
-		Recount: a.recount, Clock: a.clock, Log: a.log,
+		Rules: a.rules, Clock: a.clock, Log: a.log,
 	})
 	a.onRun("boards", a.Boards.Run)
 	a.Inbox = push.NewInbox(a.store, a.clock)
@@ -207,6 +207,7 @@ func (a *App) plugEffects() {
 	a.effects = newEffects(a.clock, a.log)
 	a.effects.add("people", a.People)
 	a.effects.add("tasks", a.Tasks)
+	a.effects.add("rules", a.Points)
 	a.effects.kinds[people.EffectJoin] = a.join
 	a.effects.kinds[people.EffectHide] = a.hide
 	a.effects.kinds["feed"] = a.publish

@@ -188,13 +188,19 @@ func (a *App) RebuildBoards(ctx context.Context, campaignID string, progress Pro
 	return nil
 }
 
-// recount implements leaderboard.Recount.
-func (a *App) recount(c *campaign.Campaign, postings []*points.Posting) (points.Recounted, error) {
+// rules implements leaderboard.Rules.
+func (a *App) rules(ctx context.Context, c *campaign.Campaign) (leaderboard.Recount, error) {
 	calendar, err := calendarOf(a.Campaigns, c)
 	if err != nil {
-		return points.Recounted{}, err
+		return nil, err
 	}
-	return points.Recount(points.V1(), calendar, postings)
+	rules, err := a.Points.Schedule(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	return func(postings []*points.Posting) (points.Recounted, error) {
+		return points.Recount(rules, calendar, postings)
+	}, nil
 }
 
 // CreateCampaign creates a campaign and its first admin. Errors: Invalid

@@ -1,7 +1,8 @@
-// The live board page. It shows the sign-in or the board, whichever the reader
-// has a right to, and owns the controls of the header.
+// The pages /board and /rules. Each shows the sign-in or its content, whichever
+// the reader has a right to, and has the controls of the header.
 import { Announcer } from "./announce.js";
 import { Api } from "./api.js";
+import { Rules } from "./rules.js";
 import { Screen } from "./screen.js";
 import { Session, tokenFromAddress } from "./session.js";
 import { SignIn } from "./signin.js";
@@ -11,6 +12,8 @@ import { themeButton } from "./theme.js";
 
 const $ = (id) => document.getElementById(id);
 const campaign = new URLSearchParams(location.search).get("campaign") ?? "";
+/** The id of the section with the content: of this page, and of the other. */
+const [page, other] = location.pathname === "/rules" ? ["rules", "board"] : ["board", "rules"];
 
 /** What a campaign is called before its name is known: "Liguria 2024". */
 const named = (id) => id.split("-").filter(Boolean).map((word) => word[0].toUpperCase() + word.slice(1)).join(" ");
@@ -23,11 +26,12 @@ function main() {
   fill(document);
   themeButton($("theme"));
   fullscreenButton($("fullscreen"));
-  write($("campaign"), text("live_board"));
+  write($("campaign"), text(page === "rules" ? "rules" : "live_board"));
   if (!campaign) return trouble("campaign_missing");
-  document.title = text("title", { campaign: named(campaign) });
+  document.title = text(page === "rules" ? "title_rules" : "title", { campaign: named(campaign) });
   write($("campaign"), named(campaign));
-  credit(credits[campaign] ?? ["credit_postcodes"]);
+  if (page === "board") credit(credits[campaign] ?? ["credit_postcodes"]);
+  link($("other-page"));
 
   const session = new Session(campaign);
   const api = new Api(campaign, session);
@@ -38,7 +42,8 @@ function main() {
 
   const view = (name) => {
     document.body.dataset.view = name;
-    for (const id of ["board", "connection", "pause", "sign-out"]) $(id).hidden = name !== "board";
+    for (const id of [page, "sign-out"]) $(id).hidden = name !== page;
+    for (const id of ["connection", "pause"]) $(id).hidden = name !== "board";
     $("fullscreen").hidden = name !== "board" || !document.fullscreenEnabled;
   };
   const close = () => {
@@ -49,8 +54,9 @@ function main() {
   const open = () => {
     close();
     signIn.hide();
-    view("board");
-    screen = new Screen({ campaign, api, session, announcer, denied: leave, unknown: () => { close(); trouble("campaign_unknown", { campaign }); } });
+    view(page);
+    const on = { denied: leave, unknown: () => { close(); trouble("campaign_unknown", { campaign }); } };
+    screen = page === "rules" ? new Rules($("rules"), { api, ...on }) : new Screen({ campaign, api, session, announcer, ...on });
     screen.start();
   };
   const leave = (why) => {
@@ -64,7 +70,7 @@ function main() {
     signIn.show();
     $("email").focus();
   });
-  pauseButton($("pause"), (paused) => screen?.pause(paused));
+  pauseButton($("pause"), (paused) => screen?.pause(paused)); // hidden where nothing moves
   session.addEventListener("change", () => {
     if (!session.signedIn) return;
     const typing = $("sign-in").contains(document.activeElement);
@@ -78,6 +84,16 @@ function main() {
   if (token) session.display(token);
   else if (session.signedIn) open();
   else { close(); signIn.show(); }
+}
+
+/** The way to the other page; the session is the tab's, and goes along. */
+function link(anchor) {
+  const address = new URL(location.href);
+  address.pathname = `/${other}`;
+  address.hash = "";
+  anchor.href = address;
+  anchor.hidden = false;
+  write(anchor, text(other === "rules" ? "to_rules" : "to_board"));
 }
 
 function trouble(key, values) {

@@ -10,6 +10,8 @@ export function formats(tag, timeZone) {
   const hour = new Intl.DateTimeFormat(tag, { hour: "2-digit", minute: "2-digit", timeZone });
   const day = new Intl.DateTimeFormat(tag, { day: "numeric", month: "short", timeZone: "UTC" });
   const dayHour = new Intl.DateTimeFormat(tag, { weekday: "short", hour: "2-digit", minute: "2-digit", timeZone });
+  const date = new Intl.DateTimeFormat(tag, { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" });
+  const percent = new Intl.NumberFormat(tag, { style: "percent", maximumFractionDigits: 0 });
   const unit = (name) => new Intl.NumberFormat(tag, { style: "unit", unit: name, unitDisplay: "short" });
   const units = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]].map(([name, seconds]) => ({ seconds, format: unit(name) }));
   return {
@@ -21,6 +23,9 @@ export function formats(tag, timeZone) {
     hour: (date) => hour.format(date),
     /** The days of a season, "2026-w47": Monday to Sunday of its ISO week. */
     days: (season) => day.formatRange(...weekOf(season)),
+    /** A date without a zone, as weekOf gives it: "Monday, 30 November". */
+    date: (at) => date.format(at),
+    percent: (part) => percent.format(part),
     dayHour: (date) => dayHour.format(date),
     list: (names) => new Intl.ListFormat(tag, { type: "conjunction" }).format(names),
     /** A span of time in its two largest units: "2 days 4 hr". */

@@ -6,6 +6,7 @@
 
 const en = {
   title: "Live board · {campaign} · Muster",
+  title_rules: "What counts · {campaign} · Muster",
   live_board: "Live board",
   skip: "Skip to the board",
   page_controls: "Page controls",
@@ -84,6 +85,27 @@ const en = {
   news_of_teams: "Teams",
   news_of_duels: "Duel",
   news_many: { one: "{n} change of the lead. Latest: {latest}", other: "{n} changes of the lead. Latest: {latest}" },
+
+  // rules
+  rules: "What counts, and why",
+  rules_why: "An action is worth about what published studies say it moves. A day’s good work pays in full, then less: what matters is that many take part. What you did, you keep: rules change with a new week only, three days after everybody was told.",
+  rules_ahead: "From {day} other rules hold: {name}",
+  rules_same: "The points stay as they are.",
+  rules_past: "Rules of earlier weeks: {names}. What was done then keeps its points.",
+  rule_points: { one: "{points} point", other: "{points} points" },
+  rule_unpaid: "counted, not paid",
+  rule_new: "is new: {worth}",
+  rule_gone: "no longer counts (was {worth})",
+  rule_changes: "{was} become {is}",
+  rule_levels: "pays as before, and levels off elsewhere",
+  tier_range: "{first} to {last}",
+  tier_full: "{range} a day in full.",
+  tier_part: "{range}: {percent}.",
+  tier_none: "{range}: nothing.",
+  tier_end: "Above {from}: nothing.",
+  tier_cool_down: { one: "Within {minutes} minutes it counts once.", other: "Within {minutes} minutes up to {most} count." },
+  to_rules: "What counts, and why",
+  to_board: "The live board",
 
   // tasks
   tasks: "Tasks",

@@ -9,6 +9,7 @@ import { KEPT, SETTLE_MS, withNews } from "/board/news.js";
 import { LeadWatch, applyDelta, compareText, fairest, leaders, settle, share } from "/board/ranking.js";
 import { claims, renewAfterMs, tokenFromAddress } from "/board/session.js";
 import { STALE_MS, stateOf } from "/board/status.js";
+import { changes, corners, dayPoints } from "/board/curve.js";
 import { catalogues, choose, text, translator } from "/board/strings.js";
 import { NEWS_MS, order, withEvent, withLoaded } from "/board/tasks.js";
 
@@ -122,6 +123,21 @@ test("the ticker keeps the last of a flutter, and a bounded number", () => {
   let items = [];
   for (let i = 0; i < KEPT + 5; i++) items = withNews(items, { at: i * SETTLE_MS, board: "teams", words: String(i) });
   equal([items.length, items[0].words], [KEPT, String(KEPT + 4)]);
+});
+
+// --- rules
+
+test("a day is worth what the server says", () => {
+  const kind = { points: 1, tiers: [{ up_to: 60, percent: 100 }, { up_to: 180, percent: 50 }, { up_to: 360, percent: 25 }] };
+  equal([0, 60, 61, 62, 180, 360, 361].map((quantity) => dayPoints(kind, quantity)), [0, 60, 60, 61, 120, 165, 165]);
+  equal(corners(kind), [[0, 0], [60, 60], [180, 120], [360, 165], [432, 165]]);
+});
+
+test("what another table changes is told by kind", () => {
+  const kind = (name, points, up_to = 80) => ({ name, unit: `${name} unit`, points, max_quantity: 9, weight: 1, tiers: [{ up_to, percent: 100 }] });
+  equal(changes([kind("a", 1), kind("b", 2), kind("c", 3), kind("d", 4)], [kind("a", 1), kind("b", 5), kind("c", 3, 40), kind("e", 6)]), [
+    { unit: "b unit", was: 2, is: 5 }, { unit: "c unit", was: 3, is: 3 }, { unit: "d unit", was: 4, is: null }, { unit: "e unit", was: null, is: 6 },
+  ]);
 });
 
 // --- duels
