@@ -42,8 +42,8 @@ func (bare) Names(_ context.Context, _ string, _ leaderboard.Unit, ids []string)
 }
 
 // uncounted answers for the ledger's recount, which only a verification asks.
-func uncounted(*campaign.Campaign, []*points.Posting) (points.Recounted, error) {
-	return points.Recounted{}, errors.New("a benchmark's boards have no ledger")
+func uncounted(context.Context, *campaign.Campaign) (leaderboard.Recount, error) {
+	return nil, errors.New("a benchmark's boards have no ledger")
 }
 
 // target is a board that is read, and what its reads must answer.

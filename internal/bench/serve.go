@@ -52,7 +52,7 @@ func Serve(ctx context.Context, a *app.App, campaignID string, in io.Reader, out
 	defer private.Close()
 	p := &parts{people: a.People, boards: a.Boards, campaigns: a.Campaigns, store: a.Store(), redis: a.Redis(), campaign: campaignID}
 	p.plain = leaderboard.New(leaderboard.Parts{
-		Redis: p.redis, Store: p.store, Campaigns: p.campaigns, Names: bare{}, Recount: uncounted, Clock: clock.System{}, Log: slog.Default(),
+		Redis: p.redis, Store: p.store, Campaigns: p.campaigns, Names: bare{}, Rules: uncounted, Clock: clock.System{}, Log: slog.Default(),
 	})
 	server := p.server()
 	var group errgroup.Group
