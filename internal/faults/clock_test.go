@@ -161,6 +161,8 @@ func TestClockSetBackWithACrash(t *testing.T) {
 		lasting(6 * time.Second) // a round of the sweep, which is every 5 s
 		w.load.pauses()
 		w.order(then)
+		// Who signs up under the wrong time waits for their mail until it has come.
+		lasting(200 * time.Millisecond)
 		w.load.newcomers()
 		w.order(then, "die 4")
 		w.load.begin()
