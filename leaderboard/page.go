@@ -237,7 +237,7 @@ func parseCursor(cursor string) (offset int, err error) {
 // Key names the sorted set of Redis that holds a board in the generation that
 // is read now: for who measures Redis by itself. Everybody else reads a Page,
 // which knows when the generation changes. Errors are those of Page, and
-// NotFound boards_unbuilt where there are no boards.
+// Conflict boards_stale where there are no boards.
 func (b *Boards) Key(ctx context.Context, campaign, windowName, board string) (string, error) {
 	t, err := b.tenant(ctx, campaign)
 	if err != nil {
@@ -252,7 +252,7 @@ func (b *Boards) Key(ctx context.Context, campaign, windowName, board string) (s
 		return "", err
 	}
 	if m.gen == "" {
-		return "", errs.New(errs.NotFound, "boards_unbuilt", "There are no boards yet; try again in a moment.")
+		return "", errs.New(errs.Conflict, "boards_stale", "There are no boards yet; try again in a moment.")
 	}
 	return genKey(campaign, m.gen, restBoard(q.window, q.board)), nil
 }

@@ -255,7 +255,7 @@ func TestKeyIsTheBoard(t *testing.T) {
 		t.Errorf("from another process: %q, %v", key, err)
 	}
 	wipe(t, w.redis, w.id)
-	if _, err := w.boards.Key(w.ctx, w.id, "", "people:all"); errs.CodeOf(err) != "boards_unbuilt" {
+	if _, err := w.boards.Key(w.ctx, w.id, "", "people:all"); errs.CodeOf(err) != "boards_stale" {
 		t.Errorf("without boards: %v", err)
 	}
 }
