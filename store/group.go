@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -131,6 +132,9 @@ func (g *Group[I]) leave(key string, c *call[I]) bool {
 // serve runs what waits under a key until nothing does.
 func (g *Group[I]) serve(key string, l *lane[I]) {
 	for {
+		// Who is about to call does so first: those whom one answer woke come
+		// together, and each run costs much beside one more item in it.
+		runtime.Gosched()
 		calls := g.take(key, l)
 		if len(calls) == 0 {
 			return
