@@ -299,11 +299,15 @@ func TestRefreshRefusesWhatItNeverGave(t *testing.T) {
 	ctx := context.Background()
 	tokens, p := h.enter(signUp("anna@example.org"))
 	id, secret, _ := strings.Cut(tokens.Refresh, ".")
+	other := "A" // another first letter than the secret's
+	if secret[0] == 'A' {
+		other = "B"
+	}
 	h.advance(time.Hour)
 	for _, token := range []string{
 		"", ".", id, id + ".", "." + secret, "invented." + secret, "\x00." + secret, tokens.Refresh + "A", tokens.Refresh[:len(tokens.Refresh)-1],
 		tokens.Access, strings.Repeat("x", 300) + "." + secret, strings.ToUpper(id) + "." + secret,
-		id + "." + strings.Repeat("A", 43), id + "." + strings.Repeat("A", 64), id + ".A" + secret[1:], id + "." + secret[:60] + "AAAA",
+		id + "." + strings.Repeat("A", 43), id + "." + strings.Repeat("A", 64), id + "." + other + secret[1:], id + "." + secret[:60] + "AAAA",
 	} {
 		_, _, err := h.Refresh(ctx, liguria, token)
 		wantCode(t, err, "refresh_refused")

@@ -94,7 +94,7 @@ func (m *actions) batch(ctx context.Context, size int) error {
 	if size < 20 {
 		aim = aimOne
 	}
-	m.row(Row{Name: name + "actions, closed loop", Value: closed.rate() * float64(size), Unit: "1/s", Limit: limit * float64(size), Aim: aim})
+	m.row(Row{Name: name + "actions, closed loop", Value: closed.rate() * float64(size), Unit: "1/s", Limit: limit.rate * float64(size), Aim: aim})
 	m.row(Row{Name: name + "requests, open loop", Value: open.rate(), Unit: "1/s", Limit: closed.rate() * m.OpenRate})
 	for _, p := range []float64{50, 99, 99.9} {
 		m.row(Row{Name: name + "open loop p" + strconv.FormatFloat(p, 'f', -1, 64), Value: open.percentile(p), Unit: "ms"})
@@ -102,6 +102,7 @@ func (m *actions) batch(ctx context.Context, size int) error {
 	m.row(Row{Name: name + "requests that failed", Value: float64(closed.failed + open.failed), Unit: "requests"})
 	if size == 1 && m.embeddedStore {
 		m.row(Row{Name: name + "CPU of server, store and Redis", Value: cost * 1e6, Unit: "us/request", Limit: peerWriteCPU * 1e6, Cost: true, Aim: aimWrite})
+		m.row(Row{Name: name + "the same, beside its parts", Value: cost * 1e6, Unit: "us/request", Limit: limit.cpu * 1e6, Cost: true})
 	}
 	if failure := closed.firstFailure + open.firstFailure; failure != "" {
 		m.Step(name + "a request failed: " + failure)
@@ -109,24 +110,61 @@ func (m *actions) batch(ctx context.Context, size int) error {
 	return nil
 }
 
-// limit is the rate of requests that the parts allow together: one after the
-// other, each as fast as it is alone.
-func (m *actions) limit(ctx context.Context, name string, sender *batches) (float64, error) {
-	var insert, script answer
-	if err := m.parts.call("POST", "/insert", ask{Seconds: m.Seconds / 2, Together: m.Connections}, &insert); err != nil {
-		return 0, fmt.Errorf("insert alone: %w", err)
+// alone is what the parts of a request come to, one after the other, each as fast
+// and as cheap as it is by itself.
+type alone struct {
+	rate float64 // requests a second
+	cpu  float64 // seconds of server and Redis for each
+}
+
+// add takes a part in.
+func (a *alone) add(rate, cpu float64) {
+	if a.rate == 0 {
+		a.rate = rate
+	} else {
+		a.rate = 1 / (1/a.rate + 1/rate)
 	}
-	if err := m.parts.call("POST", "/script", ask{Seconds: m.Seconds / 2, Together: m.Connections}, &script); err != nil {
-		return 0, fmt.Errorf("script alone: %w", err)
+	a.cpu += cpu
+}
+
+// limit measures the parts of a request, each alone.
+func (m *actions) limit(ctx context.Context, name string, sender *batches) (alone, error) {
+	var all alone
+	part := func(what, unit string, do func() (rate float64, done int, err error)) error {
+		var rate float64
+		cpu, err := m.costing(ctx, func() (done int, err error) {
+			rate, done, err = do()
+			return done, err
+		})
+		if err != nil {
+			return fmt.Errorf("%s alone: %w", what, err)
+		}
+		all.add(rate, cpu)
+		m.row(Row{Name: name + "part: " + what, Value: rate, Unit: unit})
+		m.row(Row{Name: name + "part: " + what + ", CPU", Value: cpu * 1e6, Unit: "us"})
+		return nil
 	}
-	empty := newGenerator(m.at.Parts, m.Connections).run(ctx, 0, m.length()/2, &emptyCalls{sender, "http://" + m.at.Parts + "/empty"})
-	if empty.failed > 0 {
-		return 0, fmt.Errorf("empty handler: %s", empty.firstFailure)
+	inServer := func(path string) func() (float64, int, error) {
+		return func() (float64, int, error) {
+			var got answer
+			err := m.parts.call("POST", path, ask{Seconds: m.Seconds / 2, Together: m.Connections}, &got)
+			return got.Rate, got.Calls, err
+		}
 	}
-	m.row(Row{Name: name + "part: insert, " + strconv.Itoa(m.Connections) + " together", Value: insert.Rate, Unit: "postings/s"})
-	m.row(Row{Name: name + "part: script, " + strconv.Itoa(m.Connections) + " together", Value: script.Rate, Unit: "lines/s"})
-	m.row(Row{Name: name + "part: empty handler with token check", Value: empty.rate(), Unit: "1/s"})
-	return 1 / (1/insert.Rate + 1/script.Rate + 1/empty.rate()), nil
+	together := ", " + strconv.Itoa(m.Connections) + " together"
+	if err := part("insert"+together, "postings/s", inServer("/insert")); err != nil {
+		return all, err
+	}
+	if err := part("script"+together, "lines/s", inServer("/script")); err != nil {
+		return all, err
+	}
+	return all, part("empty handler with token check", "1/s", func() (float64, int, error) {
+		empty := newGenerator(m.at.Parts, m.Connections).run(ctx, 0, m.length()/2, &emptyCalls{sender, "http://" + m.at.Parts + "/empty"})
+		if empty.failed > 0 {
+			return 0, 0, errors.New(empty.firstFailure)
+		}
+		return empty.rate(), empty.calls, nil
+	})
 }
 
 // reads measures the page around the caller.

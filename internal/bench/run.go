@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -65,17 +66,28 @@ func (m *run) closedLoop(ctx context.Context, name string, g *generator, c calle
 	if warm := g.run(ctx, 0, min(time.Second, m.length()), c); warm.failed > 0 {
 		return nil, 0, fmt.Errorf("%s, warm-up: %d of %d requests failed: %s", name, warm.failed, warm.calls, warm.firstFailure)
 	}
+	profiled := m.profile(name)
+	var closed *load
+	cost, err := m.costing(ctx, func() (int, error) {
+		closed = g.run(ctx, 0, m.length(), c)
+		return closed.calls - closed.failed, nil
+	})
+	return closed, cost, errors.Join(err, profiled())
+}
+
+// costing says what each of the things that do does costs in CPU, server and
+// Redis together, in seconds. What the server does beside them is counted too.
+func (m *run) costing(ctx context.Context, do func() (done int, err error)) (float64, error) {
 	before, err := m.spent(ctx)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
-	profiled := m.profile(name)
-	closed := g.run(ctx, 0, m.length(), c)
-	after, err := m.spent(ctx)
+	done, err := do()
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
-	return closed, (after - before).Seconds() / float64(max(closed.calls-closed.failed, 1)), profiled()
+	after, err := m.spent(ctx)
+	return (after - before).Seconds() / float64(max(done, 1)), err
 }
 
 // callers are people who send over connections: each connection speaks for its

@@ -178,5 +178,5 @@ func timed(ctx context.Context, seconds float64, once func(ctx context.Context) 
 		}
 		done += n
 	}
-	return answer{Rate: float64(done) / time.Since(start).Seconds(), CPU: (cpu() - before).Seconds() / float64(max(done, 1))}, nil
+	return answer{Rate: float64(done) / time.Since(start).Seconds(), CPU: (cpu() - before).Seconds() / float64(max(done, 1)), Calls: done}, nil
 }
