@@ -180,6 +180,7 @@ type frame struct {
 	ID     int
 	Feed   string
 	Type   string
+	Event  string
 	Result json.RawMessage
 }
 
