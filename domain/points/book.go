@@ -19,9 +19,13 @@ import (
 // at least.
 const Notice = 72 * time.Hour
 
-// bookLife is how old a node's schedule may be. A set is announced Notice before
-// it decides anything, so every node knows it long before.
-const bookLife = 5 * time.Second
+// How old a node's schedule may be, and how old where the store does not answer. A
+// set is announced Notice before it decides anything, so every node knows it long
+// before.
+const (
+	bookLife  = 5 * time.Second
+	bookStale = time.Hour
+)
 
 // Edition is a rule set as it is kept: a draft that anybody of HQ may preview,
 // and once it is published the rules of the seasons from one on. It never
@@ -98,10 +102,14 @@ func (b *book) look(ctx context.Context, campaign string) (knownSchedule, error)
 	b.mu.Lock()
 	k, ok := b.known[campaign]
 	b.mu.Unlock()
-	if age := now.Sub(k.read); ok && age >= 0 && age < bookLife {
+	age := now.Sub(k.read)
+	if ok && age >= 0 && age < bookLife {
 		return k, nil
 	}
 	fresh, err := b.read(ctx, campaign, k)
+	if err != nil && ok && age >= 0 && age < bookStale {
+		return k, nil // whoever writes will hear of the store by themselves
+	}
 	if err != nil {
 		return k, unreadable(err)
 	}
@@ -144,13 +152,14 @@ func (b *book) edition(ctx context.Context, campaign, id string) (*Edition, erro
 	return b.editions.Get(ctx, campaign, id)
 }
 
-// forget has the next call read the schedule.
-func (b *book) forget(campaign string) {
+// ask has the next call read the schedule.
+func (b *book) ask(campaign string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	k := b.known[campaign]
-	k.read = time.Time{}
-	b.known[campaign] = k
+	if k, ok := b.known[campaign]; ok {
+		k.read = k.read.Add(-bookLife)
+		b.known[campaign] = k
+	}
 }
 
 // Schedule is what decides in a campaign, and what is announced, at most some
@@ -164,9 +173,11 @@ func (s *Service) Schedule(ctx context.Context, campaign string) (Schedule, erro
 // as of now; before the first of them V1 decides. Errors: Unavailable
 // ledger_unavailable.
 func (s *Service) Published(ctx context.Context, campaign string) ([]Publication, error) {
-	s.book.forget(campaign)
-	k, err := s.book.look(ctx, campaign)
-	return slices.Clone(k.list), err
+	k, err := s.book.read(ctx, campaign, knownSchedule{})
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return k.list, nil
 }
 
 // RuleSetRequest is a new rule set.
@@ -298,7 +309,7 @@ func (s *Service) Publish(ctx context.Context, campaign, id, seasonID, by string
 	case err != nil:
 		return Publication{}, unknown(err)
 	}
-	s.book.forget(campaign)
+	s.book.ask(campaign)
 	return next, nil
 }
 

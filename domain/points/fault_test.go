@@ -28,6 +28,41 @@ func (e *faulty) Insert(ctx context.Context, s *store.Schema, campaign string, d
 	return e.insert(ctx, func(ctx context.Context) []error { return e.Engine.Insert(ctx, s, campaign, docs) })
 }
 
+// unread is an engine that cannot read a collection.
+type unread struct {
+	store.Engine
+	collection string
+	off        bool
+}
+
+func (e *unread) Get(ctx context.Context, s *store.Schema, campaign string, ids []string) ([]store.Raw, error) {
+	if !e.off && s.Name == e.collection {
+		return nil, errors.New("connection reset")
+	}
+	return e.Engine.Get(ctx, s, campaign, ids)
+}
+
+// Rules that are known decide on for a while when they cannot be read again; they
+// were announced long before they hold.
+func TestRulesOutliveAShortOutage(t *testing.T) {
+	f := setUp(t)
+	engine := &unread{Engine: f.engine, collection: "rule_schedules"}
+	f.Service = newService(engine, f.clock)
+	batch := func(id string) Batch { return Batch{SentAt: f.clock.Now(), Actions: []Action{f.act(id, "door", 1)}} }
+	_, err := f.Record(t.Context(), testCampaign, f.member, batch("a"))
+	wantCode(t, err, "ledger_unavailable") // never read: nobody knows what decides
+	engine.off = true
+	f.record(f.act("a", "door", 1))
+	engine.off = false
+	f.clock.Advance(bookStale - time.Second)
+	f.record(f.act("b", "door", 1))
+	f.clock.Advance(time.Second)
+	_, err = f.Record(t.Context(), testCampaign, f.member, batch("c"))
+	wantCode(t, err, "ledger_unavailable")
+	engine.off = true
+	f.record(f.act("c", "door", 1))
+}
+
 func TestAnInsertThatIsNotAnsweredIsUnknown(t *testing.T) {
 	tests := []struct {
 		name   string
