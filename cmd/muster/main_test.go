@@ -260,6 +260,7 @@ func TestADemoAddsUp(t *testing.T) {
 	if exit, out, errs := muster(t, verify...); exit != exitOK || !strings.Contains(out, "equal") {
 		t.Errorf("verify: exit %d: %s%s", exit, out, errs)
 	}
+	checkPreview(t, data)
 	file, err := os.OpenFile(journal, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
