@@ -18,7 +18,8 @@ type Proxy struct {
 	Addr string // host and port that clients open
 
 	t        testing.TB
-	listener net.Listener // nil while Down
+	listener net.Listener  // nil while Down
+	accepted chan struct{} // closed when the listener's loop has ended
 	mu       sync.Mutex
 	target   string
 	delay    time.Duration
@@ -57,14 +58,18 @@ func (p *Proxy) Up() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.listener = listener
+	accepted := make(chan struct{})
+	p.listener, p.accepted = listener, accepted
 	p.running.Go(func() {
+		defer close(accepted)
 		for {
 			client, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			p.running.Go(func() { p.serve(client) })
+			if p.hold(client) {
+				p.running.Go(func() { p.serve(client) })
+			}
 		}
 	})
 }
@@ -74,6 +79,7 @@ func (p *Proxy) Up() {
 func (p *Proxy) Down() {
 	if p.listener != nil {
 		p.listener.Close()
+		<-p.accepted // or a connection that was just taken would stand
 		p.listener = nil
 	}
 	p.Cut()
@@ -151,9 +157,6 @@ func (p *Proxy) release(conn net.Conn) {
 }
 
 func (p *Proxy) serve(client net.Conn) {
-	if !p.hold(client) {
-		return
-	}
 	defer p.release(client)
 	p.mu.Lock()
 	target := p.target
