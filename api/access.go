@@ -89,8 +89,13 @@ func (a *API) admit(ctx context.Context, allow access, campaignID, header string
 	return none, errs.New(errs.Forbidden, "role_required", "Your role does not allow this. Ask the campaign's staff.")
 }
 
+// isHQ says whether the caller is of headquarters.
+func isHQ(caller people.Identity) bool {
+	return caller.Has(campaign.Staff) || caller.Has(campaign.Admin)
+}
+
 // mayLead says whether the caller answers for a region: staff and admins for
 // all, a lead for the subtree.
 func mayLead(caller people.Identity, region string) bool {
-	return caller.Has(campaign.Staff) || caller.Has(campaign.Admin) || caller.CoversRegion(campaign.Lead, region)
+	return isHQ(caller) || caller.CoversRegion(campaign.Lead, region)
 }

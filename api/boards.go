@@ -202,7 +202,7 @@ func (a *API) seasons(ctx context.Context, in *Scope) (*body[seasonsAnswer], err
 	if err != nil {
 		return nil, err
 	}
-	calendar, err := a.calendar(ctx, in.Campaign)
+	calendar, err := a.calendarOf(c)
 	if err != nil {
 		return nil, err
 	}

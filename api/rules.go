@@ -146,9 +146,6 @@ type rulesShown struct {
 	now       int                  // index of the one in force, -1 for the first rules
 }
 
-// firstRules are those a campaign begins with.
-const firstRules = "v1"
-
 func (a *API) rulesShown(ctx context.Context, campaignID string) (*rulesShown, error) {
 	published, err := a.parts.Points.Published(ctx, campaignID)
 	if err != nil {
@@ -181,7 +178,7 @@ func (s *rulesShown) view(e *points.Edition, at int) ruleSetView {
 		v.Season, v.From, v.Published = p.Season, p.From, timePtr(p.PublishedAt)
 	}
 	switch {
-	case at < 0 && e.ID != firstRules:
+	case at < 0 && e.ID != points.FirstRules:
 		v.State = "draft"
 	case at == s.now:
 		v.State = "in_force"
@@ -210,7 +207,7 @@ func (a *API) listRuleSets(ctx context.Context, in *ruleSetsInput) (*body[ruleSe
 	}
 	answer := ruleSetsAnswer{RuleSets: []ruleSetView{}}
 	if in.Drafts {
-		if !isHQ(ctx) {
+		if !isHQ(callerOf(ctx)) {
 			return nil, errs.New(errs.Forbidden, "role_required", "Drafts are for staff. Leave drafts out to see the rules.")
 		}
 		page, err := a.parts.Points.RuleSets(ctx, in.Campaign, in.Cursor, 20)
@@ -224,7 +221,7 @@ func (a *API) listRuleSets(ctx context.Context, in *ruleSetsInput) (*body[ruleSe
 		return &body[ruleSetsAnswer]{Body: answer}, nil
 	}
 	for at := len(shown.published) - 1; at >= -1; at-- {
-		id := firstRules
+		id := points.FirstRules
 		if at >= 0 {
 			id = shown.published[at].Edition
 		}
@@ -237,11 +234,6 @@ func (a *API) listRuleSets(ctx context.Context, in *ruleSetsInput) (*body[ruleSe
 	return &body[ruleSetsAnswer]{Body: answer}, nil
 }
 
-func isHQ(ctx context.Context) bool {
-	caller := callerOf(ctx)
-	return caller.Has(campaign.Staff) || caller.Has(campaign.Admin)
-}
-
 func (a *API) getRuleSet(ctx context.Context, in *ruleSetInput) (*body[ruleSetView], error) {
 	e, err := a.parts.Points.RuleSet(ctx, in.Campaign, in.ID)
 	if err != nil {
@@ -252,7 +244,7 @@ func (a *API) getRuleSet(ctx context.Context, in *ruleSetInput) (*body[ruleSetVi
 		return nil, err
 	}
 	v := shown.view(e, shown.last(e.ID))
-	if v.State == "draft" && !isHQ(ctx) {
+	if v.State == "draft" && !isHQ(callerOf(ctx)) {
 		return nil, errs.New(errs.NotFound, "rule_set_unknown", "There is no such rule set in this campaign.")
 	}
 	return &body[ruleSetView]{Body: v}, nil
@@ -287,6 +279,10 @@ func (a *API) calendar(ctx context.Context, campaignID string) (season.Calendar,
 	if err != nil {
 		return season.Calendar{}, err
 	}
+	return a.calendarOf(c)
+}
+
+func (a *API) calendarOf(c *campaign.Campaign) (season.Calendar, error) {
 	zone, err := a.parts.Campaigns.Location(c.TimeZone)
 	return season.Calendar{Zone: zone}, err
 }

@@ -112,11 +112,7 @@ type standings struct {
 }
 
 func newStandings() *standings {
-	byID, err := lru.New[string, standing](20_000)
-	if err != nil {
-		panic(err) // only for a size below 1
-	}
-	return &standings{byID: byID}
+	return &standings{byID: newCache[string, standing](20_000)}
 }
 
 func (c *standings) get(campaignID, person string, now time.Time) (standing, bool) {

@@ -21,11 +21,7 @@ type shownName struct {
 }
 
 func newShownNames() *shownNames {
-	byAccount, err := lru.New[string, shownName](20_000)
-	if err != nil {
-		panic(err) // only for a size below 1
-	}
-	return &shownNames{byAccount: byAccount}
+	return &shownNames{byAccount: newCache[string, shownName](20_000)}
 }
 
 func (c *shownNames) get(campaignID, account string, now time.Time) (string, bool) {
@@ -123,13 +119,4 @@ func (s *Service) linkedTo(ctx context.Context, campaignID string, accounts []st
 		})
 	}
 	return found, group.Wait()
-}
-
-// newLinked remembers whose the accounts are that boards show.
-func newLinked() *lru.Cache[string, string] {
-	linked, err := lru.New[string, string](20_000)
-	if err != nil {
-		panic(err) // only for a size below 1
-	}
-	return linked
 }

@@ -76,14 +76,22 @@ func New(engine store.Engine, o Options) *Service {
 		invitations:  store.NewCollection[invitation](engine, invitationSchema),
 		phones:       store.NewCollection[phones](engine, phonesSchema),
 		validator:    jwt.NewValidator(tokenRules(o.Clock)...),
-		verified:     newVerified(),
+		verified:     newCache[[sha256.Size]byte, verifiedToken](verifiedTokens),
 		standings:    newStandings(),
 		shown:        newShownNames(),
-		linked:       newLinked(),
+		linked:       newCache[string, string](20_000),
 		ended:        newEnded(),
 	}
 	s.keys.Store(&o.Keys)
 	return s
+}
+
+func newCache[K comparable, V any](size int) *lru.Cache[K, V] {
+	cache, err := lru.New[K, V](size)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	return cache
 }
 
 // UseKeys puts other keys in the place of those in use, at once for every call

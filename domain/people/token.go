@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/internal/clock"
@@ -91,14 +90,6 @@ const verifiedTokens = 50_000
 type verifiedToken struct {
 	claims *claims
 	keys   *Keys
-}
-
-func newVerified() *lru.Cache[[sha256.Size]byte, verifiedToken] {
-	verified, err := lru.New[[sha256.Size]byte, verifiedToken](verifiedTokens)
-	if err != nil {
-		panic(err) // only for a size below 1
-	}
-	return verified
 }
 
 // tokenRules are what a token is held against whenever it is shown.

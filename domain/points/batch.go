@@ -103,26 +103,27 @@ func validID(s string) bool {
 	return true
 }
 
-// judge says what is wrong with an action, "" if nothing, and when it happened
-// by our clock.
-func judge(t *terms, a Action, clockError time.Duration, now time.Time) (time.Time, Reason) {
-	at := a.OccurredAt.Add(clockError).UTC().Truncate(time.Millisecond)
+// judge says what is wrong with an action, "" if nothing, and when it happened by
+// our clock, with the person's day.
+func judge(t *terms, a Action, clockError time.Duration, now time.Time) (at time.Time, day string, reason Reason) {
+	at = a.OccurredAt.Add(clockError).UTC().Truncate(time.Millisecond)
 	if at.After(now) && !at.After(now.Add(MaxAhead)) {
 		at = now
 	}
-	switch kind := t.rules.At(at, t.zone).Kind(a.Kind); {
+	day = at.In(t.zone).Format(time.DateOnly)
+	switch kind := t.rules.On(day).Kind(a.Kind); {
 	case !validID(a.ID):
-		return at, BadID
+		return at, day, BadID
 	case kind == nil:
-		return at, UnknownKind
+		return at, day, UnknownKind
 	case a.Quantity < 1 || a.Quantity > kind.MaxQuantity:
-		return at, BadQuantity
+		return at, day, BadQuantity
 	case a.Task != "" && !validID(a.Task):
-		return at, BadTask
+		return at, day, BadTask
 	case at.After(now.Add(MaxAhead)):
-		return at, InFuture
+		return at, day, InFuture
 	case at.Before(now.Add(-MaxAge)):
-		return at, TooOld
+		return at, day, TooOld
 	}
-	return at, ""
+	return at, day, ""
 }

@@ -146,8 +146,8 @@ func (b *book) read(ctx context.Context, campaign string, before knownSchedule) 
 
 // edition reads a rule set; V1 is there in every campaign.
 func (b *book) edition(ctx context.Context, campaign, id string) (*Edition, error) {
-	if id == v1.ID {
-		return &Edition{Meta: store.Meta{ID: v1.ID}, Name: "First rules", Note: "The rules that Muster brings.", Rules: *v1}, nil
+	if id == FirstRules {
+		return &Edition{Meta: store.Meta{ID: FirstRules}, Name: "First rules", Note: "The rules that Muster brings.", Rules: *v1}, nil
 	}
 	return b.editions.Get(ctx, campaign, id)
 }

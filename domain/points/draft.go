@@ -113,14 +113,14 @@ func (d *draft) allTime(home Home) *Share {
 
 // act judges and enters an action that is not in the ledger yet.
 func (d *draft) act(a Action, clockError time.Duration) Answer {
-	at, reason := judge(&d.terms, a, clockError, d.next.RecordedAt)
+	at, day, reason := judge(&d.terms, a, clockError, d.next.RecordedAt)
 	if reason != "" {
 		return Answer{ID: a.ID, Status: Rejected, Reason: reason}
 	}
 	local := at.In(d.zone)
 	e := Entry{
 		ID: a.ID, Kind: a.Kind, Quantity: a.Quantity, OccurredAt: at, Task: a.Task,
-		Day: local.Format(time.DateOnly), Minute: int32(local.Hour()*60 + local.Minute()),
+		Day: day, Minute: int32(local.Hour()*60 + local.Minute()),
 		Season: d.calendar.Counts(at, d.next.RecordedAt),
 	}
 	// What came too late for its season is made for the team of the season

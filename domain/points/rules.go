@@ -153,6 +153,9 @@ func (r *RuleSet) Points(kind string, quantity int64) int64 {
 	return hundredths / 100
 }
 
+// FirstRules is the id of V1, by which every campaign begins.
+const FirstRules = "v1"
+
 // V1 is the first rule set. One point is about 1/1250 of an expected vote.
 // Contacts per extra vote are Green and Gerber's (Get Out the Vote, first
 // edition): 14 at the door, 35 by a volunteer's phone. Contact rates and the
@@ -160,7 +163,7 @@ func (r *RuleSet) Points(kind string, quantity int64) int64 {
 // doors with 168 talks in 2022; about 30 dials an hour by hand). "Assumed" marks
 // what no published figure supports.
 func V1() *RuleSet {
-	return &RuleSet{ID: "v1", Kinds: []Kind{
+	return &RuleSet{ID: FirstRules, Kinds: []Kind{
 		{
 			Name: "door", Unit: "door knocked", Points: 20, MaxQuantity: 100, Weight: 1, Tiers: tiers(80, 160, 320),
 			Source: "22 % of doors open and 14 talks win a vote: 0.0157 votes a door, 0.31 an hour at 3 minutes a door. 80 is a long shift.",
