@@ -26,8 +26,40 @@ type rowView struct {
 	ID   string   `json:"id"`
 	Name string   `json:"name" doc:"People are under a pseudonym unless they chose otherwise."`
 	Sum  int64    `json:"sum"`
-	Fair *float64 `json:"fair" doc:"Points a member, drawn to the mean where members are few; null for people and for units too small to compare."`
-	Me   bool     `json:"me,omitempty" doc:"You, your team or your region."`
+	Fair *float64 `json:"fair" doc:"Points a member, drawn to the mean of its league where members are few; null for people and for units too small to compare."`
+	// League is null where fair is.
+	League *leagueView `json:"league" doc:"Its place among units of its size; null where fair is."`
+	Me     bool        `json:"me,omitempty" doc:"You, your team or your region."`
+}
+
+type leagueView struct {
+	Number    int     `json:"number" doc:"1 is the league of the largest units; the largest of a league has at most twice the members of the smallest."`
+	Division  int     `json:"division" doc:"1 is the strongest of the league."`
+	Divisions int     `json:"divisions"`
+	Rank      int     `json:"rank" doc:"By the fair index, in the division (1, 2, 2, 4)."`
+	Of        int     `json:"of"`
+	Band      int     `json:"band" doc:"Units of one band cannot be told from its leader by what was done so far."`
+	Low       float64 `json:"low" doc:"The 80 % interval of the fair index: its lower end,"`
+	High      float64 `json:"high" doc:"and its upper end."`
+	Members   int64   `json:"members" doc:"People it is measured by: those who were there when the season began, and joiners after a day."`
+	Goes      int     `json:"goes" enum:"-1,0,1" doc:"Where the place leads at the season's end: -1 one division up, 1 one down."`
+}
+
+func leagueOf(f *leaderboard.Fair) *leagueView {
+	if f == nil {
+		return nil
+	}
+	return &leagueView{
+		Number: f.League, Division: f.Division, Divisions: f.Divisions, Rank: f.Rank, Of: f.Of, Band: f.Band,
+		Low: f.Low, High: f.High, Members: f.Members, Goes: f.Goes(),
+	}
+}
+
+func fairOf(f *leaderboard.Fair) *float64 {
+	if f == nil {
+		return nil
+	}
+	return &f.Value
 }
 
 type boardAnswer struct {
@@ -44,10 +76,13 @@ type boardAnswer struct {
 }
 
 type sideView struct {
-	ID   string   `json:"id"`
-	Name string   `json:"name"`
-	Sum  int64    `json:"sum"`
-	Fair *float64 `json:"fair"`
+	ID     string      `json:"id"`
+	Name   string      `json:"name"`
+	Sum    int64       `json:"sum"`
+	Fair   *float64    `json:"fair"`
+	League *leagueView `json:"league"`
+	Score  float64     `json:"score" doc:"What the duel is decided by, see per_member."`
+	Needs  int64       `json:"needs" doc:"Points it must make to take the lead while the other makes none; 0 for the one that leads."`
 }
 
 type duelView struct {
@@ -56,6 +91,9 @@ type duelView struct {
 	Left   sideView `json:"left"`
 	Right  sideView `json:"right"`
 	Leader string   `json:"leader" enum:"left,right,tie"`
+	// PerMember is false where a side is too small to compare.
+	PerMember bool    `json:"per_member" doc:"Decided by points a member; by sums where a side is too small to compare."`
+	Odds      float64 `json:"odds" doc:"How likely the left side ends ahead, as it looked when they were matched: 0 to 1."`
 }
 
 type duelsInput struct {
@@ -68,6 +106,30 @@ type duelsAnswer struct {
 	Final  bool       `json:"final" doc:"Pairs hold to the season's end."`
 	Stale  bool       `json:"stale"`
 	Duels  []duelView `json:"duels"`
+}
+
+type leaguesInput struct {
+	Scope
+	Board  string `path:"board" maxLength:"300" doc:"teams:all, teams:REGION or regions:REGION (its children)." example:"teams:all"`
+	Window string `query:"window" maxLength:"16" doc:"season (the running one), all, or a season's id such as 2026-w47." default:"season"`
+}
+
+type leaguesAnswer struct {
+	Board   string           `json:"board"`
+	Window  string           `json:"window"`
+	Final   bool             `json:"final" doc:"Who is in which division holds to the season's end. Not so in its first 48 hours, while the season before takes late actions, and in a campaign's first season."`
+	Stale   bool             `json:"stale" doc:"The boards are catching up: no leagues."`
+	Closed  bool             `json:"closed" doc:"The season is over; this never changes."`
+	Leagues []leagueRowsView `json:"leagues" doc:"The largest units first, and of a league the strongest division first."`
+}
+
+type leagueRowsView struct {
+	Number    int       `json:"number"`
+	Division  int       `json:"division"`
+	Divisions int       `json:"divisions"`
+	Smallest  int64     `json:"smallest" doc:"Members of the smallest unit,"`
+	Largest   int64     `json:"largest" doc:"and of the largest."`
+	Rows      []rowView `json:"rows" doc:"By the fair index; rank is that in the division."`
 }
 
 type seasonView struct {
@@ -84,6 +146,7 @@ type seasonsAnswer struct {
 
 func (a *API) boards() {
 	add(a, call{method: http.MethodGet, path: "/boards/{board}", id: "get-board", tag: "compare", summary: "A page of a board", allow: viewers, class: boards}, a.board)
+	add(a, call{method: http.MethodGet, path: "/leagues/{board}", id: "get-leagues", tag: "compare", summary: "The leagues of a board: units of like size, by the fair index", allow: viewers, class: boards}, a.leagues)
 	add(a, call{method: http.MethodGet, path: "/duels", id: "list-duels", tag: "compare", summary: "The duels of the season", allow: viewers, class: boards}, a.duels)
 	add(a, call{method: http.MethodGet, path: "/seasons", id: "list-seasons", tag: "compare", summary: "The seasons so far", allow: viewers, class: lists}, a.seasons)
 }
@@ -114,9 +177,37 @@ func (a *API) board(ctx context.Context, in *boardInput) (*body[boardAnswer], er
 		Total: page.Total, Rows: make([]rowView, len(page.Rows)), Next: page.Next, UpdatedAt: Time{a.parts.Clock.Now()},
 	}
 	for i, row := range page.Rows {
-		answer.Rows[i] = rowView{Rank: rankOf(row.Rank), ID: row.ID, Name: row.Name, Sum: row.Sum, Fair: row.Fair, Me: mine != "" && row.ID == mine}
+		answer.Rows[i] = rowViewOf(row, mine)
 	}
 	return &body[boardAnswer]{Body: answer}, nil
+}
+
+func (a *API) leagues(ctx context.Context, in *leaguesInput) (*body[leaguesAnswer], error) {
+	mine, err := a.mine(ctx, in.Board)
+	if err != nil {
+		return nil, err
+	}
+	table, err := a.parts.Boards.Leagues(ctx, in.Campaign, in.Board, in.Window)
+	if err != nil {
+		return nil, err
+	}
+	answer := leaguesAnswer{Board: table.Board, Window: table.Window, Final: table.Final, Stale: table.Stale, Closed: table.Closed, Leagues: make([]leagueRowsView, len(table.Leagues))}
+	for i, l := range table.Leagues {
+		view := leagueRowsView{Number: l.League, Division: l.Division, Divisions: l.Divisions, Smallest: l.Smallest, Largest: l.Largest, Rows: make([]rowView, len(l.Rows))}
+		for j, row := range l.Rows {
+			view.Rows[j] = rowViewOf(row, mine)
+		}
+		answer.Leagues[i] = view
+	}
+	return &body[leaguesAnswer]{Body: answer}, nil
+}
+
+// rowViewOf shows a row to somebody who is mine on this board, "" for nobody.
+func rowViewOf(row leaderboard.Row, mine string) rowView {
+	return rowView{
+		Rank: rankOf(row.Rank), ID: row.ID, Name: row.Name, Sum: row.Sum,
+		Fair: fairOf(row.Fair), League: leagueOf(row.Fair), Me: mine != "" && row.ID == mine,
+	}
 }
 
 func rankOf(rank int) *int {
@@ -185,13 +276,22 @@ func (a *API) duelsBelow(ctx context.Context, campaignID, region string) (*duels
 	}
 	answer := &duelsAnswer{Season: found.Season, Final: found.Final, Stale: found.Stale, Duels: make([]duelView, len(found.Pairs))}
 	for i, p := range found.Pairs {
-		answer.Duels[i] = duelView{ID: p.ID, Scope: region, Left: sideOf(p.Left), Right: sideOf(p.Right), Leader: p.Leader()}
+		answer.Duels[i] = duelViewOf(region, p)
 	}
 	return answer, nil
 }
 
-func sideOf(r leaderboard.Row) sideView {
-	return sideView{ID: r.ID, Name: r.Name, Sum: r.Sum, Fair: r.Fair}
+func duelViewOf(region string, p leaderboard.Pair) duelView {
+	leftScore, rightScore := p.Scores()
+	leftNeeds, rightNeeds := p.Needs()
+	return duelView{
+		ID: p.ID, Scope: region, Left: sideOf(p.Left, leftScore, leftNeeds), Right: sideOf(p.Right, rightScore, rightNeeds),
+		Leader: p.Leader(), PerMember: p.PerMember(), Odds: p.Odds,
+	}
+}
+
+func sideOf(r leaderboard.Row, score float64, needs int64) sideView {
+	return sideView{ID: r.ID, Name: r.Name, Sum: r.Sum, Fair: fairOf(r.Fair), League: leagueOf(r.Fair), Score: score, Needs: needs}
 }
 
 // seasonsShown bounds the list: two years of weeks.
@@ -230,6 +330,8 @@ type unitView struct {
 	Of    int      `json:"of"`
 	Sum   int64    `json:"sum"`
 	Fair  *float64 `json:"fair"`
+	// League is null where fair is.
+	League *leagueView `json:"league"`
 }
 
 type dashboardAnswer struct {
@@ -293,7 +395,7 @@ func (a *API) dashboardUnits(ctx context.Context, team, region string, answer *d
 		return err
 	}
 	for _, u := range standing.Units {
-		view := unitView{Board: u.Board, ID: u.ID, Name: answer.Me.Team.Name, Rank: rankOf(u.Rank), Of: u.Of, Sum: u.Sum, Fair: u.Fair}
+		view := unitView{Board: u.Board, ID: u.ID, Name: answer.Me.Team.Name, Rank: rankOf(u.Rank), Of: u.Of, Sum: u.Sum, Fair: fairOf(u.Fair), League: leagueOf(u.Fair)}
 		if u.ID != team {
 			view.Name = named(tree, u.ID).Name
 		}

@@ -24,10 +24,10 @@ type archivePage struct {
 }
 
 type archiveRow struct {
-	ID   string   `bson:"id"`
-	Rank int      `bson:"rank"`
-	Sum  int64    `bson:"sum"`
-	Fair *float64 `bson:"fair,omitempty"`
+	ID   string `bson:"id"`
+	Rank int    `bson:"rank"`
+	Sum  int64  `bson:"sum"`
+	Fair *Fair  `bson:"standing,omitempty"` // nil for people, and for a unit that is not compared
 }
 
 // archiveRows is how many rows a page holds.
@@ -79,6 +79,7 @@ func (b *Boards) archived(ctx context.Context, t tenant) error {
 		if err != nil {
 			return fmt.Errorf("leaderboard: close season %s: %w", s.ID, err)
 		}
+		b.seasons.Remove(t.ID) // it says that the season is open
 		b.log.InfoContext(ctx, "season archived", "campaign", t.ID, "season", s.ID)
 	}
 	return nil

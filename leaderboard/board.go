@@ -118,6 +118,10 @@ type window struct {
 	season season.Season // zero for AllTime
 }
 
+func errNoLeagues() error {
+	return errs.New(errs.Invalid, "board_invalid", "Leagues are of teams or regions: name a board as teams:all, teams:REGION or regions:REGION.")
+}
+
 func errWindow(cause error) error {
 	return errs.Wrap(cause, errs.Invalid, "window_invalid", `Ask for the window "season", "all", or a season's id such as 2026-w47.`)
 }

@@ -2,7 +2,7 @@ package leaderboard
 
 import (
 	"context"
-	"time"
+	"math"
 
 	"github.com/musterhq/muster/domain/season"
 )
@@ -25,15 +25,28 @@ type Duels struct {
 type Pair struct {
 	ID          string
 	Left, Right Row // Rank 0 where stale or not on the board yet
+	// Odds is how likely the left side ends ahead, as it looked at the start.
+	Odds float64
 }
 
-// Leader is "left", "right" or "tie", by the fair index where both have one (a
-// duel of unlike sizes would be decided by size), else by the sum.
-func (p Pair) Leader() string {
-	left, right := float64(p.Left.Sum), float64(p.Right.Sum)
-	if p.Left.Fair != nil && p.Right.Fair != nil {
-		left, right = *p.Left.Fair, *p.Right.Fair
+// PerMember says whether the duel is decided by points a member, which it is
+// where both sides are measured: by sums a duel of unlike sizes would be decided
+// by size. Of two there is no need to draw a small side toward the mean: by luck
+// alone either is as likely to be ahead.
+func (p Pair) PerMember() bool { return p.Left.Fair != nil && p.Right.Fair != nil }
+
+// Scores are what the duel is decided by, see PerMember.
+func (p Pair) Scores() (left, right float64) {
+	left, right = float64(p.Left.Sum), float64(p.Right.Sum)
+	if p.PerMember() {
+		left, right = left/float64(p.Left.Fair.Members), right/float64(p.Right.Fair.Members)
 	}
+	return left, right
+}
+
+// Leader is "left", "right" or "tie".
+func (p Pair) Leader() string {
+	left, right := p.Scores()
 	switch {
 	case left > right:
 		return "left"
@@ -43,78 +56,71 @@ func (p Pair) Leader() string {
 	return "tie"
 }
 
-// Duels pairs the regions below parent: ranks 1 and 2, 3 and 4 ... of the last
-// season's board; in a campaign's first season by members, then name. Regions
-// gives those to pair, by id and name. Errors as Page.
+// Needs are the points that each side must still make to take the lead while the
+// other makes none: 0 for the one that leads.
+func (p Pair) Needs() (left, right int64) {
+	l, r := p.Scores()
+	need := func(own Row, score, other float64) int64 {
+		if score > other {
+			return 0
+		}
+		if p.PerMember() {
+			other *= float64(own.Fair.Members)
+		}
+		// A whole point more than what draws level; the small part keeps what
+		// dividing and multiplying has rounded off from costing a point.
+		return max(1, int64(math.Floor(other-float64(own.Sum)+1e-6))+1)
+	}
+	return need(p.Left, l, r), need(p.Right, r, l)
+}
+
+// Duels pairs the regions below parent, near-equals of like size, see
+// season.Duels. Regions gives those to pair, by id and name. Errors as Page.
 func (b *Boards) Duels(ctx context.Context, campaign, parent string, regions map[string]string) (Duels, error) {
 	t, err := b.tenant(ctx, campaign)
 	if err != nil {
 		return Duels{}, err
 	}
-	now := b.clock.Now()
-	current := t.calendar.Of(now)
-	last := t.calendar.Of(current.Start.Add(-time.Millisecond))
-	contenders := make(map[string]*season.Contender, len(regions))
-	for id, name := range regions {
-		contenders[id] = &season.Contender{ID: id, Name: name}
-	}
-	first, unknown := !t.CreatedAt.Before(current.Start), false
-	if first {
-		err = b.addMembers(ctx, t, window{current.ID, current}, contenders)
-	} else {
-		unknown, err = b.addRanks(ctx, campaign, Board{Regions, parent}, last.ID, contenders)
-	}
-	if unknown || away(ctx, err) {
-		return Duels{Season: current.ID, Stale: true}, nil
-	}
+	board := Board{Regions, parent}
+	w, err := t.window("season", b.clock.Now())
 	if err != nil {
 		return Duels{}, err
 	}
-	rows, stale, err := b.rowsOf(ctx, campaign, Board{Regions, parent}, current.ID)
-	if err != nil {
-		return Duels{}, err
-	}
-	out := Duels{Season: current.ID, Final: !first && !now.Before(last.Closes), Stale: stale}
-	all := make([]season.Contender, 0, len(contenders))
-	for _, c := range contenders {
-		all = append(all, *c)
-	}
-	for _, d := range season.Duels(current.ID, all) {
-		side := func(id string) Row {
-			row := rows[id]
-			row.ID, row.Name = id, regions[id]
-			return row
+	out := Duels{Season: w.id}
+	table, stale, err := b.currentTable(ctx, t, w, board)
+	if away(ctx, err) || err == nil && stale {
+		// Who meets whom may be known all the same.
+		out.Stale, table, err = true, &fairTable{}, nil
+		table.leagues, _ = b.leagued.Get(fairKey{t.ID, "", w.id, board})
+		if !table.leagues.final {
+			return out, nil
 		}
-		out.Pairs = append(out.Pairs, Pair{ID: d.ID, Left: side(d.Left), Right: side(d.Right)})
+	}
+	if err != nil {
+		return Duels{}, err
+	}
+	out.Final = table.leagues.final
+	units := make([]season.Entrant, 0, len(regions))
+	for id := range regions {
+		e := table.leagues.entrants[id]
+		e.ID = id
+		units = append(units, e)
+	}
+	rows := map[string]Row{}
+	if !out.Stale {
+		if rows, out.Stale, err = b.rowsOf(ctx, campaign, board, w.id); err != nil {
+			return Duels{}, err
+		}
+	}
+	side := func(id string) Row {
+		row := rows[id]
+		row.ID, row.Name, row.Fair = id, regions[id], table.fair[id]
+		return row
+	}
+	for _, d := range season.Duels(w.id, units, regions) {
+		out.Pairs = append(out.Pairs, Pair{ID: d.ID, Left: side(d.Left), Right: side(d.Right), Odds: d.Odds})
 	}
 	return out, nil
-}
-
-func (b *Boards) addMembers(ctx context.Context, t tenant, w window, contenders map[string]*season.Contender) error {
-	known, err := b.known(ctx, t.ID)
-	if err != nil {
-		return err
-	}
-	members, err := b.members(ctx, t, known.gen, w)
-	if err != nil {
-		return err
-	}
-	for id, c := range contenders {
-		c.Members = members[id]
-	}
-	return nil
-}
-
-// addRanks says too whether the ranks are not known.
-func (b *Boards) addRanks(ctx context.Context, campaign string, board Board, window string, contenders map[string]*season.Contender) (stale bool, err error) {
-	rows, stale, err := b.rowsOf(ctx, campaign, board, window)
-	if err != nil || stale {
-		return stale, err
-	}
-	for id, c := range contenders {
-		c.Rank = rows[id].Rank
-	}
-	return false, nil
 }
 
 // rowsOf reads a whole board of regions, page by page.

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestDuelsPairByTheLastSeasonsBoard(t *testing.T) {
+func TestDuelsOfRegionsTooSmallToCompare(t *testing.T) {
 	w := newWorld(t)
 	regions := map[string]string{"it.l.ge": "Genova", "it.l.sp": "La Spezia", "it.l.im": "Imperia", "it.l.sv": "Savona"}
 	w.act("p", sarzana, 9)
@@ -28,7 +28,7 @@ func TestDuelsPairByTheLastSeasonsBoard(t *testing.T) {
 	w.clock.Advance(monday.Add(7*24*time.Hour + time.Hour).Sub(w.clock.Now()))
 	w.round()
 	w.act("q", genova, 2)
-	want := []string{"it.l.sp 0 - it.l.ge 2: right", "it.l.im 0 - it.l.sv 0: tie"}
+	want := []string{"it.l.ge 2 - it.l.sp 0: left", "it.l.im 0 - it.l.sv 0: tie"}
 	d, lines := pairs()
 	if diff := cmp.Diff(want, lines); diff != "" || d.Season != "2026-w48" || d.Final || d.Stale {
 		t.Errorf("%+v %s", d, diff)

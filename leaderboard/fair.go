@@ -2,19 +2,17 @@ package leaderboard
 
 import (
 	"context"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/musterhq/muster/domain/season"
 )
 
-// waiting is how long a joiner of the running season does not count in the size
-// that a unit is measured by, so that signing people up in the last hour does
-// not pull a unit down.
-const waiting = 24 * time.Hour
+// Fair is how a unit compares with those of its size, see season.Table.
+type Fair struct {
+	season.Standing `bson:",inline"`
+	Members         int64         `bson:"members"` // that the unit is measured by
+	Rating          season.Rating `bson:"rating"`  // as it is after this season, if it ended now
+}
 
 // fairLife is how long a node goes on with the fair index it worked out.
 const fairLife = 3 * time.Second
@@ -24,20 +22,22 @@ type fairKey struct {
 	board                 Board
 }
 
-// fairTable is the fair index of every unit of a board.
+// fairTable is what is known of every unit of a board.
 type fairTable struct {
-	index map[string]*float64
-	read  time.Time
+	leagues leagues
+	fair    map[string]*Fair // nil for a unit that is not compared
+	sums    map[string]int64
+	read    time.Time
 }
 
-func (f *fairTable) of(unit string) *float64 {
+func (f *fairTable) of(unit string) *Fair {
 	if f == nil {
 		return nil
 	}
-	return f.index[unit]
+	return f.fair[unit]
 }
 
-// fair gives the index of a board's units, worked out anew every few seconds,
+// fair gives the fair index of a board's units, worked out anew every few seconds,
 // and at once where one of the rows is of a unit it does not know.
 func (b *Boards) fair(ctx context.Context, t tenant, gen string, w window, board Board, rows []score) (*fairTable, error) {
 	key := fairKey{t.ID, gen, w.id, board}
@@ -54,7 +54,7 @@ func (b *Boards) fair(ctx context.Context, t tenant, gen string, w window, board
 
 func (f *fairTable) knows(rows []score) bool {
 	for _, row := range rows {
-		if _, ok := f.index[row.id]; !ok {
+		if _, ok := f.sums[row.id]; !ok {
 			return false
 		}
 	}
@@ -68,84 +68,51 @@ func (b *Boards) readFair(ctx context.Context, t tenant, gen string, w window, b
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	members, err := b.members(ctx, t, gen, w)
+	counted, err := b.members(ctx, t, gen, w)
 	if err != nil {
 		return nil, err
 	}
-	units := make([]season.Unit, len(sums))
-	for i, z := range sums {
+	leagues, err := b.leagues(ctx, t, gen, w, board)
+	if err != nil {
+		return nil, err
+	}
+	table := &fairTable{leagues: leagues, fair: map[string]*Fair{}, sums: make(map[string]int64, len(sums)), read: b.clock.Now()}
+	for _, z := range sums {
 		id, _ := z.Member.(string)
-		units[i] = season.Unit{ID: id, Sum: int64(z.Score), Members: members[id]}
+		table.sums[id] = int64(z.Score)
 	}
-	table := &fairTable{index: make(map[string]*float64, len(units)), read: b.clock.Now()}
-	for _, r := range season.Fair(units) {
-		table.index[r.ID] = r.Value
+	members := counted.on(t.Root, board)
+	units := make([]season.Unit, 0, len(members))
+	for id, n := range members {
+		units = append(units, season.Unit{ID: id, Sum: table.sums[id], Members: n})
 	}
+	table.estimate(units)
 	return table, nil
 }
 
-// members counts the people that each team and region is measured by in a
-// window: those who had joined when the season began, and joiners since once
-// the waiting period is over; in a campaign's first season everybody.
-func (b *Boards) members(ctx context.Context, t tenant, gen string, w window) (map[string]int64, error) {
-	now := b.clock.Now()
-	until := t.joinedBefore(w, now)
-	homes := map[string]int64{}
-	var all *redis.MapStringStringCmd
-	var late []*redis.MapStringStringCmd
-	_, err := b.redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		all = pipe.HGetAll(ctx, genKey(t.ID, gen, restMembers))
-		for hour := hourOf(until.Add(time.Hour - 1)); hour <= hourOf(now); hour++ {
-			late = append(late, pipe.HGetAll(ctx, genKey(t.ID, gen, restJoined(hour))))
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	addHomes(homes, all.Val(), 1)
-	for _, joined := range late {
-		addHomes(homes, joined.Val(), -1)
-	}
-	units := map[string]int64{}
-	for home, n := range homes {
-		team, region, _ := strings.Cut(home, " ")
-		units[team] += n
-		for _, r := range regionsAbove(t.Root, region) {
-			units[r] += n
+// estimate works out the table of units with these sums and sizes.
+func (f *fairTable) estimate(units []season.Unit) {
+	var sum, members int64
+	for _, u := range units {
+		if u.Members >= season.MinMembers {
+			sum, members = sum+u.Sum, members+u.Members
 		}
 	}
-	return units, nil
-}
-
-func addHomes(sum map[string]int64, homes map[string]string, sign int64) {
-	for home, text := range homes {
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			sum[home] += sign * n
+	f.leagues.list = season.Join(f.leagues.list, f.leagues.late(units))
+	places := season.Table(f.leagues.list, units)
+	for _, u := range units {
+		place, ok := places[u.ID]
+		if !ok {
+			continue
 		}
-	}
-}
-
-// joinedBefore is the instant before which a person must have joined to be
-// counted in a window.
-func (t tenant) joinedBefore(w window, now time.Time) time.Time {
-	first := t.calendar.Of(t.CreatedAt)
-	if w.id == AllTime {
-		if now.Before(first.End) {
-			return now.Add(time.Hour)
+		fair := &Fair{Standing: place, Members: u.Members}
+		before := f.leagues.entrants[u.ID].Rating
+		if sum > 0 {
+			times := float64(u.Sum) / float64(u.Members) * float64(members) / float64(sum)
+			fair.Rating = before.After(times, u.Members)
+		} else {
+			fair.Rating = before.After(0, 0)
 		}
-		return now.Add(-waiting)
+		f.fair[u.ID] = fair
 	}
-	firstSeason, ended := !w.season.Start.After(first.Start), w.season.End.Before(now)
-	switch {
-	case firstSeason && ended:
-		return w.season.End
-	case firstSeason:
-		return now.Add(time.Hour)
-	case ended:
-		return w.season.End.Add(-waiting)
-	case now.Add(-waiting).Before(w.season.Start):
-		return w.season.Start
-	}
-	return now.Add(-waiting)
 }

@@ -53,7 +53,7 @@ type Row struct {
 	ID   string // account, team or region
 	Name string
 	Sum  int64
-	Fair *float64 // points a member, see season.Fair; nil for people
+	Fair *Fair // nil for people, and for a unit that is not compared
 }
 
 // Page reads a page of a board, at an instant that those who ask at the same time

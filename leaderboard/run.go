@@ -150,6 +150,9 @@ func (k *keeper) work(ctx context.Context) error {
 		}
 		k.checkpointed = now
 	}
+	if err := b.startKept(ctx, t); err != nil {
+		return fmt.Errorf("season's start: %w", err)
+	}
 	if err := b.archived(ctx, t); err != nil {
 		return fmt.Errorf("archive: %w", err)
 	}

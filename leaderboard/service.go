@@ -105,6 +105,7 @@ type Boards struct {
 	checkpoints *store.Collection[checkpoint]
 	progress    *store.Collection[progress]
 	archive     *store.Collection[archivePage]
+	starts      *store.Collection[seasonStart]
 
 	apply, page, standing, lease *redis.Script
 
@@ -121,12 +122,14 @@ type Boards struct {
 	reading     sync.Map              // campaign -> *atomic.Bool, while somebody reads a page alone
 	tenants     *lru.Cache[string, tenant]
 	fairs       *lru.Cache[fairKey, *fairTable]
+	leagued     *lru.Cache[fairKey, leagues] // those that are final; without a generation
+	began       *lru.Cache[string, homes]    // see startOf, by campaign and season; never changed
 	lags        *lru.Cache[string, lag]
 	seasons     *lru.Cache[string, closedSeasons]
 }
 
 // Schemas are the collections of the leaderboard.
-var Schemas = []store.Schema{checkpointSchema, progressSchema, archiveSchema}
+var Schemas = []store.Schema{checkpointSchema, progressSchema, archiveSchema, startSchema}
 
 // New makes the boards. It does no I/O and starts nothing.
 func New(p Parts) *Boards {
@@ -135,6 +138,7 @@ func New(p Parts) *Boards {
 		checkpoints: store.NewCollection[checkpoint](p.Store, checkpointSchema),
 		progress:    store.NewCollection[progress](p.Store, progressSchema),
 		archive:     store.NewCollection[archivePage](p.Store, archiveSchema),
+		starts:      store.NewCollection[seasonStart](p.Store, startSchema),
 		apply:       redis.NewScript(applySource),
 		page:        redis.NewScript(pageSource),
 		standing:    redis.NewScript(standingSource),
@@ -143,6 +147,8 @@ func New(p Parts) *Boards {
 		rebuilds:    make(chan struct{}, maxRebuilds),
 		tenants:     newCache[string, tenant](1024),
 		fairs:       newCache[fairKey, *fairTable](4096),
+		leagued:     newCache[fairKey, leagues](1024),
+		began:       newCache[string, homes](64),
 		lags:        newCache[string, lag](1024),
 		seasons:     newCache[string, closedSeasons](1024),
 	}

@@ -50,7 +50,7 @@ type UnitStanding struct {
 	Board string
 	ID    string
 	Sum   int64
-	Fair  *float64
+	Fair  *Fair
 	Place
 }
 

@@ -33,7 +33,23 @@ type Row struct {
 	ID   string   `json:"id"`
 	Name string   `json:"name"`
 	Sum  int64    `json:"sum"`
-	Fair *float64 `json:"fair"` // nil for people
+	Fair *float64 `json:"fair"` // nil for people and for units too small to compare
+	// League is the unit's place among those of its size; nil where Fair is.
+	League *League `json:"league"`
+}
+
+// League is a unit's place in its league, and how sure its fair index is.
+type League struct {
+	Number    int     `json:"number"`   // 1 is the league of the largest units
+	Division  int     `json:"division"` // 1 is the strongest
+	Divisions int     `json:"divisions"`
+	Rank      int     `json:"rank"` // by the fair index, in the division
+	Of        int     `json:"of"`
+	Band      int     `json:"band"` // units of one band cannot be told from its leader
+	Low       float64 `json:"low"`  // the 80 % interval of the fair index
+	High      float64 `json:"high"`
+	Members   int64   `json:"members"` // that the unit is measured by
+	Goes      int     `json:"goes"`    // at the season's end: -1 a division up, 1 down
 }
 
 // delta is what turns one version of a board into the next.
@@ -46,7 +62,7 @@ type delta struct {
 }
 
 func (r Row) equal(o Row) bool {
-	return r.ID == o.ID && r.Name == o.Name && r.Sum == o.Sum && equalPtr(r.Rank, o.Rank) && equalPtr(r.Fair, o.Fair)
+	return r.ID == o.ID && r.Name == o.Name && r.Sum == o.Sum && equalPtr(r.Rank, o.Rank) && equalPtr(r.Fair, o.Fair) && equalPtr(r.League, o.League)
 }
 
 func equalPtr[T comparable](a, b *T) bool {

@@ -24,6 +24,7 @@ func drawBoard(t *rapid.T, label string) *Board {
 		}
 		if rapid.Bool().Draw(t, label+"has fair") {
 			row.Fair = ptr(rapid.Float64Range(0, 9).Draw(t, label+"fair"))
+			row.League = &League{Band: rapid.IntRange(1, 3).Draw(t, label+"band")}
 		}
 		b.Rows = append(b.Rows, row)
 	}

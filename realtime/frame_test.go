@@ -24,7 +24,7 @@ func frames() map[string][]byte {
 	board := Board{
 		Board: "regions:it.liguria", Unit: "regions", Scope: "it.liguria", Window: "2026-w47", Total: 2, UpdatedAt: Instant{at},
 		Rows: []Row{
-			{Rank: ptr(1), ID: "it.liguria.ge", Name: "Genova", Sum: 1200, Fair: ptr(3.25)},
+			{Rank: ptr(1), ID: "it.liguria.ge", Name: "Genova", Sum: 1200, Fair: ptr(3.25), League: &League{1, 1, 2, 3, 14, 2, 2.75, 3.75, 210, 0}},
 			{Rank: nil, ID: "it.liguria.sp", Name: "La Spezia & <Golfo>", Sum: 900},
 		},
 	}

@@ -2,66 +2,68 @@ package season
 
 import (
 	"cmp"
-	"math"
 	"slices"
 )
 
-// Contender is a region or team to be matched.
-type Contender struct {
-	ID   string
-	Name string // as shown; decides where all else is equal
-	// Rank is its competition rank on the final board of the last season, 0
-	// when it was not on it.
-	Rank    int
-	Members int64 // at the season's start
-}
-
-// Duel is a matched rivalry over one season. Left is the one that stood
-// higher when they were matched.
+// Duel is a matched rivalry over one season. Left is the one with the higher
+// rating when they were matched.
 type Duel struct {
-	// ID is made of the season and the two contenders, whichever is left, so
-	// the same two in the same season always have the same id.
+	// ID is made of the season and the two units, whichever is left, so the
+	// same two in the same season always have the same id.
 	ID          string
 	Left, Right string
+	// Odds is how likely Left ends ahead, as their ratings and sizes have it.
+	Odds float64
 }
 
-// Duels matches near-equals for a season: ranks 1 and 2, 3 and 4, and so on of
-// the last season's final board. Those that were not on it follow, larger ones
-// first, so a first season is matched by members, then name. The last of an
-// odd number sits out. The answer does not depend on the order of the
-// contenders; it holds for the whole season as long as it is given what held
-// at the season's start.
-func Duels(season string, contenders []Contender) []Duel {
-	order := slices.Clone(contenders)
-	slices.SortFunc(order, func(a, b Contender) int {
+// Duels matches near-equals for a season: within each league those whose ratings
+// are next to each other, then those that are left over, from the largest league
+// down. The last of an odd number sits out. Where ratings are equal, as in a first
+// season, the larger come first, then the name decides.
+//
+// The answer does not depend on the order of the units; it holds for the whole
+// season as long as it is given what held at the season's start. Units of fewer
+// than MinMembers members are matched too, after all others: what a duel shows is
+// never less than their sums.
+func Duels(season string, units []Entrant, names map[string]string) []Duel {
+	order := func(a, b Entrant) int {
 		return cmp.Or(
-			cmp.Compare(position(a), position(b)),
+			cmp.Compare(b.rating().Mean, a.rating().Mean),
 			cmp.Compare(b.Members, a.Members),
-			cmp.Compare(a.Name, b.Name),
+			cmp.Compare(names[a.ID], names[b.ID]),
 			cmp.Compare(a.ID, b.ID),
 		)
-	})
-	duels := make([]Duel, 0, len(order)/2)
-	for pair := range slices.Chunk(order, 2) {
+	}
+	small := slices.DeleteFunc(slices.Clone(units), func(e Entrant) bool { return e.Members >= MinMembers })
+	duels := make([]Duel, 0, len(units)/2)
+	var over []Entrant
+	match := func(group []Entrant) {
+		slices.SortFunc(group, order)
+		for pair := range slices.Chunk(group, 2) {
+			if len(pair) == 1 {
+				over = append(over, pair[0])
+				continue
+			}
+			duels = append(duels, duelOf(season, pair[0], pair[1]))
+		}
+	}
+	for _, group := range sizeGroups(units) {
+		match(group)
+	}
+	match(small)
+	for pair := range slices.Chunk(over, 2) {
 		if len(pair) == 2 {
-			left, right := pair[0].ID, pair[1].ID
-			duels = append(duels, Duel{ID: duelID(season, left, right), Left: left, Right: right})
+			slices.SortFunc(pair, order)
+			duels = append(duels, duelOf(season, pair[0], pair[1]))
 		}
 	}
 	return duels
 }
 
-// position puts those without a rank behind all that have one.
-func position(c Contender) int {
-	if c.Rank <= 0 {
-		return math.MaxInt
-	}
-	return c.Rank
-}
-
-func duelID(season, a, b string) string {
+func duelOf(season string, left, right Entrant) Duel {
+	a, b := left.ID, right.ID
 	if b < a {
 		a, b = b, a
 	}
-	return season + ":" + a + ":" + b
+	return Duel{ID: season + ":" + a + ":" + b, Left: left.ID, Right: right.ID, Odds: Odds(left, right)}
 }

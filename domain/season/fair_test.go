@@ -3,7 +3,6 @@ package season
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -33,13 +32,14 @@ var someUnits = rapid.Custom(func(t *rapid.T) []Unit {
 func TestFairIsPermutationInvariant(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		units := someUnits.Draw(t, "units")
-		want := map[string]*float64{}
-		for _, x := range Fair(units) {
-			want[x.ID] = x.Value
+		want := map[string]*Estimate{}
+		for i, x := range Fair(units) {
+			want[units[i].ID] = x
 		}
-		for _, x := range Fair(rapid.Permutation(units).Draw(t, "shuffled")) {
-			if diff := cmp.Diff(want[x.ID], x.Value); diff != "" {
-				t.Fatalf("%s: %s", x.ID, diff)
+		shuffled := rapid.Permutation(units).Draw(t, "shuffled")
+		for i, x := range Fair(shuffled) {
+			if diff := cmp.Diff(want[shuffled[i].ID], x); diff != "" {
+				t.Fatalf("%s: %s", shuffled[i].ID, diff)
 			}
 		}
 	})
@@ -57,19 +57,22 @@ func TestFairShrinksTowardThePooledRate(t *testing.T) {
 		mu := sum / members
 		for i, x := range Fair(units) {
 			u := units[i]
-			if (x.Value == nil) != (u.Members < MinMembers) || x.ID != u.ID {
+			if (x == nil) != (u.Members < MinMembers) {
 				t.Fatalf("%+v answers %+v", u, x)
 			}
-			if x.Value == nil {
+			if x == nil {
 				continue
 			}
+			if x.Low < 0 || x.Low > x.Value || x.High < x.Value || x.High == x.Value && mu > 0 {
+				t.Fatalf("%+v: %+v is no interval", u, *x)
+			}
 			rate, slack := float64(u.Sum)/float64(u.Members), 1e-9*(mu+1)
-			if *x.Value < min(rate, mu)-slack || *x.Value > max(rate, mu)+slack {
-				t.Fatalf("%+v: %g is not between its rate %g and the pooled %g", u, *x.Value, rate, mu)
+			if x.Value < min(rate, mu)-slack || x.Value > max(rate, mu)+slack {
+				t.Fatalf("%+v: %g is not between its rate %g and the pooled %g", u, x.Value, rate, mu)
 			}
 			// The floor: never trusted more than n / (n + KFloor).
-			if trust := float64(u.Members) / (float64(u.Members) + KFloor); math.Abs(*x.Value-mu) > trust*math.Abs(rate-mu)+slack {
-				t.Fatalf("%+v: %g is too far from %g", u, *x.Value, mu)
+			if trust := float64(u.Members) / (float64(u.Members) + KFloor); math.Abs(x.Value-mu) > trust*math.Abs(rate-mu)+slack {
+				t.Fatalf("%+v: %g is too far from %g", u, x.Value, mu)
 			}
 		}
 	})
@@ -79,21 +82,21 @@ func TestFairOrders(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		units := someUnits.Draw(t, "units")
 		values := Fair(units)
-		mu, _, tied := shrinkage(units)
+		pool := poolOf(units)
 		for i, a := range units {
 			for j, b := range units {
-				x, y := values[i].Value, values[j].Value
-				if x == nil || y == nil {
+				if values[i] == nil || values[j] == nil {
 					continue
 				}
-				if tied && *x != *y {
-					t.Fatalf("a tie answers %g and %g", *x, *y)
+				x, y := values[i].Value, values[j].Value
+				if pool.between == 0 && x != y {
+					t.Fatalf("a tie answers %g and %g", x, y)
 				}
-				if a.Members == b.Members && a.Sum < b.Sum && *x > *y {
+				if a.Members == b.Members && a.Sum < b.Sum && x > y {
 					t.Fatalf("%+v stands above %+v", a, b)
 				}
 				// Equal rates above the mean: the larger unit has proved more.
-				if a.Sum*b.Members == b.Sum*a.Members && float64(a.Sum) > mu*float64(a.Members) && a.Members < b.Members && *x > *y*(1+1e-12) {
+				if a.Sum*b.Members == b.Sum*a.Members && float64(a.Sum) > pool.mu*float64(a.Members) && a.Members < b.Members && x > y*(1+1e-12) {
 					t.Fatalf("%+v stands above the larger %+v of the same rate", a, b)
 				}
 			}
@@ -111,100 +114,83 @@ func TestFairHasNoUnit(t *testing.T) {
 		}
 		values := Fair(units)
 		for i, x := range Fair(scaled) {
-			if x.Value != nil && math.Abs(*x.Value-float64(times)**values[i].Value) > 1e-6*(1+math.Abs(*x.Value)) {
-				t.Fatalf("%d times the points make %g of %g", times, *x.Value, *values[i].Value)
+			near := func(a, b float64) bool { return math.Abs(a-float64(times)*b) <= 1e-6*(1+a) }
+			if x != nil && (!near(x.Value, values[i].Value) || !near(x.Low, values[i].Low) || !near(x.High, values[i].High)) {
+				t.Fatalf("%d times the points make %+v of %+v", times, *x, *values[i])
 			}
 		}
 	})
 }
 
 func TestFairCases(t *testing.T) {
-	v := func(x float64) *float64 { return &x }
+	// v is a value with what is not known of it: what the unit's members leave
+	// open, and what the between-variance does.
+	v := func(value, members, between float64) *Estimate {
+		half := 1.2815515655446004 * math.Sqrt(members+between)
+		return &Estimate{value, value - half, value + half}
+	}
+	k := 121 / (4379.0 / 1000) // of the last case
 	tests := []struct {
 		name  string
 		units []Unit
-		want  []Index
+		want  []*Estimate
 	}{
-		{"none", nil, []Index{}},
-		{"nobody", []Unit{{"a", 0, 0}}, []Index{{"a", nil}}},
-		{"alone it is its own mean", []Unit{{"a", 100, 20}}, []Index{{"a", v(5)}}},
-		{"no points: tied at nothing", []Unit{{"a", 0, 20}, {"b", 0, 90}}, []Index{{"a", v(0)}, {"b", v(0)}}},
-		{"differences within chance: tied", []Unit{{"a", 100, 20}, {"b", 110, 20}}, []Index{{"a", v(5.25)}, {"b", v(5.25)}}},
-		{"too small to compare, and not in the mean", []Unit{{"a", 100, 20}, {"b", 9000, 4}}, []Index{{"a", v(5)}, {"b", nil}}},
+		{"none", nil, []*Estimate{}},
+		{"nobody", []Unit{{"a", 0, 0}}, []*Estimate{nil}},
+		{"alone it is its own mean", []Unit{{"a", 100, 20}}, []*Estimate{v(5, 100.0/20, 0)}},
+		{"no points: tied at nothing", []Unit{{"a", 0, 20}, {"b", 0, 90}}, []*Estimate{{}, {}}},
+		// within 110.25, rates a quarter off the mean of 5.25, shrunk to it: half of
+		// V is left, and twice the square of the quarter.
+		{"differences within chance: tied", []Unit{{"a", 100, 20}, {"b", 110, 20}}, []*Estimate{v(5.25, 110.25/20/2, 2*0.0625), v(5.25, 110.25/20/2, 2*0.0625)}},
+		{"too small to compare, and not in the mean", []Unit{{"a", 100, 20}, {"b", 9000, 4}}, []*Estimate{v(5, 100.0/20, 0), nil}},
 		// mu 5.5, within 121, scatter 1000*(4.5²+4.5²) = 40500, free 1000:
 		// between 40.379, within/between 2.997, so the floor of 10 holds.
-		{"far apart: the floor", []Unit{{"a", 1000, 1000}, {"b", 10000, 1000}}, []Index{{"a", v(1055.0 / 1010)}, {"b", v(10055.0 / 1010)}}},
+		{"far apart: the floor", []Unit{{"a", 1000, 1000}, {"b", 10000, 1000}}, []*Estimate{
+			v(1055.0/1010, 0.121*(1-10.0/1010/2), 2*100.0/1010/1010*4.5*4.5), v(10055.0/1010, 0.121*(1-10.0/1010/2), 2*100.0/1010/1010*4.5*4.5),
+		}},
 		// mu 5.5, within 121, scatter 1000*(1.5²+1.5²) = 4500, free 1000:
 		// between 4.379, k 27.632.
-		{"apart", []Unit{{"a", 4000, 1000}, {"b", 7000, 1000}}, []Index{{"a", v((4000 + 121/4.379*5.5) / (1000 + 121/4.379))}, {"b", v((7000 + 121/4.379*5.5) / (1000 + 121/4.379))}}},
+		{"apart", []Unit{{"a", 4000, 1000}, {"b", 7000, 1000}}, []*Estimate{
+			v((4000+k*5.5)/(1000+k), 0.121*(1-k/(1000+k)/2), 2*k/(1000+k)*k/(1000+k)*1.5*1.5),
+			v((7000+k*5.5)/(1000+k), 0.121*(1-k/(1000+k)/2), 2*k/(1000+k)*k/(1000+k)*1.5*1.5),
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			near := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-9 })
-			if diff := cmp.Diff(tt.want, Fair(tt.units), near); diff != "" {
+			want := make([]*Estimate, len(tt.want))
+			for i, e := range tt.want {
+				if e != nil {
+					want[i] = &Estimate{e.Value, max(0, e.Low), e.High}
+				}
+			}
+			if diff := cmp.Diff(want, Fair(tt.units), near); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
 }
 
-// Units whose true rates are equal: the smallest must not crowd the top and
-// the bottom, as they do when bare rates are ranked.
-func TestFairDoesNotFavourSmallUnits(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	const units, rounds = 100, 200
-	extremes := func(rank func([]Unit) []float64) (small int) {
-		for range rounds {
-			us := make([]Unit, units)
-			for i := range us {
-				us[i] = Unit{ID: fmt.Sprint(i), Members: int64(MinMembers + i*i/20)}
-				for range us[i].Members {
-					us[i].Sum += int64(20 * math.Exp(rng.NormFloat64()*1.2))
-				}
-			}
-			values := rank(us)
-			order := make([]int, units)
-			for i := range order {
-				order[i] = i
-			}
-			rng.Shuffle(units, func(i, j int) { order[i], order[j] = order[j], order[i] })
-			slices.SortStableFunc(order, func(a, b int) int { return -cmpFloat(values[a], values[b]) })
-			for _, i := range slices.Concat(order[:10], order[90:]) {
-				if i < units/10 {
-					small++
-				}
-			}
-		}
-		return small
+func TestBands(t *testing.T) {
+	e := func(value, half float64) *Estimate { return &Estimate{value, value - half, value + half} }
+	tests := []struct {
+		name string
+		in   []*Estimate
+		want []int
+	}{
+		{"none", nil, []int{}},
+		{"not compared", []*Estimate{nil, e(1, 1)}, []int{0, 1}},
+		{"each on its own", []*Estimate{e(10, 1), e(30, 1), e(20, 1)}, []int{3, 1, 2}},
+		{"a chain of neighbours is not one band: it is the leader that must be reached", []*Estimate{e(30, 2), e(29, 2), e(28, 2), e(27, 2)}, []int{1, 1, 1, 2}},
+		{"touching counts", []*Estimate{e(30, 0), e(28, 2)}, []int{1, 1}},
+		{"a small unit further down may reach the leader", []*Estimate{e(30, 1), e(28, 1), e(26, 5)}, []int{1, 2, 1}},
+		{"equals are together", []*Estimate{e(5, 0), e(5, 0), e(5, 0)}, []int{1, 1, 1}},
 	}
-	fair := extremes(func(us []Unit) []float64 {
-		out := make([]float64, len(us))
-		for i, x := range Fair(us) {
-			out[i] = *x.Value
-		}
-		return out
-	})
-	bare := extremes(func(us []Unit) []float64 {
-		out := make([]float64, len(us))
-		for i, u := range us {
-			out[i] = float64(u.Sum) / float64(u.Members)
-		}
-		return out
-	})
-	// By chance the smallest tenth holds a tenth of the 20 extreme places.
-	chance := rounds * 20 / 10
-	t.Logf("the smallest tenth holds %d of the extreme places, %d by chance, %d by bare rates", fair, chance, bare)
-	if fair > chance*3/2 || bare < chance*2 {
-		t.Errorf("the smallest tenth holds %d extreme places, %d by chance; by bare rates %d", fair, chance, bare)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, Bands(tt.in)); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
-}
-
-func cmpFloat(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }

@@ -174,7 +174,14 @@ func (l live) Page(ctx context.Context, campaignID string, ref realtime.BoardRef
 		UpdatedAt: realtime.Instant{Time: l.clock.Now()}, Rows: make([]realtime.Row, len(page.Rows)),
 	}
 	for i, row := range page.Rows {
-		out.Rows[i] = realtime.Row{ID: row.ID, Name: row.Name, Sum: row.Sum, Fair: row.Fair}
+		out.Rows[i] = realtime.Row{ID: row.ID, Name: row.Name, Sum: row.Sum}
+		if f := row.Fair; f != nil {
+			out.Rows[i].Fair = &f.Value
+			out.Rows[i].League = &realtime.League{
+				Number: f.League, Division: f.Division, Divisions: f.Divisions, Rank: f.Rank, Of: f.Of, Band: f.Band,
+				Low: f.Low, High: f.High, Members: f.Members, Goes: f.Goes(),
+			}
+		}
 		if row.Rank > 0 {
 			out.Rows[i].Rank = &row.Rank
 		}

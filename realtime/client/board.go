@@ -26,6 +26,8 @@ type Row struct {
 	Name string   `json:"name"`
 	Sum  int64    `json:"sum"`
 	Fair *float64 `json:"fair"`
+	// League is the unit's place among those of its size, as the server has it.
+	League json.RawMessage `json:"league"`
 }
 
 // Apply brings the board to the version of a push: a snapshot replaces it, a
