@@ -284,7 +284,7 @@ func (a *API) calendar(ctx context.Context, campaignID string) (season.Calendar,
 
 func (a *API) calendarOf(c *campaign.Campaign) (season.Calendar, error) {
 	zone, err := a.parts.Campaigns.Location(c.TimeZone)
-	return season.Calendar{Zone: zone}, err
+	return season.Calendar{Zone: zone, Weeks: c.SeasonWeeks}, err
 }
 
 func (a *API) previewRuleSet(ctx context.Context, in *previewInput) (*body[previewAnswer], error) {

@@ -198,7 +198,7 @@ func (b *Boards) tenant(ctx context.Context, id string) (tenant, error) {
 	if err != nil {
 		return tenant{}, fmt.Errorf("leaderboard: campaign %s: %w", id, err)
 	}
-	t := tenant{Campaign: c, calendar: season.Calendar{Zone: zone}, read: now}
+	t := tenant{Campaign: c, calendar: season.Calendar{Zone: zone, Weeks: c.SeasonWeeks}, read: now}
 	b.tenants.Add(id, t)
 	return t, nil
 }

@@ -32,10 +32,16 @@ type Campaign struct {
 	// TimeZone (IANA) decides where a season begins and, for people who name
 	// none of their own, where a day begins.
 	TimeZone string `bson:"time_zone"`
+	// SeasonWeeks is how many weeks a season lasts, 0 (a week) to MaxSeasonWeeks.
+	// It never changes: closed seasons would have to.
+	SeasonWeeks int `bson:"season_weeks,omitempty"`
 	// MinimumAge in years, 0 to 99; above 0 a sign-up must give a year of birth.
 	MinimumAge int       `bson:"minimum_age,omitempty"`
 	CreatedAt  time.Time `bson:"created_at"`
 }
+
+// MaxSeasonWeeks is a quarter of a year.
+const MaxSeasonWeeks = 13
 
 // Region is a node of a campaign's tree. Its id is the path of slugs from the
 // root: "it.liguria.sp.la-spezia".

@@ -97,6 +97,8 @@ func (c *Campaign) Check() error {
 		return errs.New(errs.Invalid, "campaign_name", "Give the campaign a name of 1 to %d characters.", maxName)
 	case c.MinimumAge < 0 || c.MinimumAge > 99:
 		return errs.New(errs.Invalid, "minimum_age", "The minimum age is 0 to 99 years; 0 asks nobody.")
+	case c.SeasonWeeks < 0 || c.SeasonWeeks > MaxSeasonWeeks:
+		return errs.New(errs.Invalid, "season_weeks", "A season lasts 1 to %d weeks.", MaxSeasonWeeks)
 	case c.Root != "" || c.Depth != "" || c.TreeVersion != 0:
 		return errs.New(errs.Invalid, "root_not_settable", "The tree of regions comes from an import of postcodes; create the campaign without a root.")
 	}
@@ -123,7 +125,7 @@ func (s *Service) Location(name string) (*time.Location, error) {
 // Create makes a campaign and answers it as stored. ID, Name and TimeZone are
 // required; Root, Depth and TreeVersion come from Import and must be empty.
 // Invalid: campaign_id, campaign_name, time_zone_unknown, minimum_age,
-// parent_unknown, root_not_settable. Conflict: campaign_exists.
+// season_weeks, parent_unknown, root_not_settable. Conflict: campaign_exists.
 func (s *Service) Create(ctx context.Context, c Campaign) (*Campaign, error) {
 	c.Name = strings.TrimSpace(c.Name)
 	if err := c.Check(); err != nil {

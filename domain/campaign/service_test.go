@@ -96,7 +96,7 @@ func TestCreate(t *testing.T) {
 	s, _ := newService(t)
 	ctx := t.Context()
 	c := func(id string, change func(*Campaign)) Campaign {
-		out := Campaign{Meta: store.Meta{ID: id}, Name: " Genova ", TimeZone: "Europe/Rome", Parent: "test", MinimumAge: 16}
+		out := Campaign{Meta: store.Meta{ID: id}, Name: " Genova ", TimeZone: "Europe/Rome", Parent: "test", MinimumAge: 16, SeasonWeeks: 4}
 		if change != nil {
 			change(&out)
 		}
@@ -114,6 +114,8 @@ func TestCreate(t *testing.T) {
 		{"time_zone_unknown", c("genova", func(c *Campaign) { c.TimeZone = "" })},
 		{"minimum_age", c("genova", func(c *Campaign) { c.MinimumAge = 100 })},
 		{"minimum_age", c("genova", func(c *Campaign) { c.MinimumAge = -1 })},
+		{"season_weeks", c("genova", func(c *Campaign) { c.SeasonWeeks = 14 })},
+		{"season_weeks", c("genova", func(c *Campaign) { c.SeasonWeeks = -1 })},
 		{"parent_unknown", c("genova", func(c *Campaign) { c.Parent = "nobody" })},
 		{"root_not_settable", c("genova", func(c *Campaign) { c.Root = "it" })},
 		{"campaign_exists", c("test", nil)},
@@ -126,7 +128,7 @@ func TestCreate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Campaign{Meta: store.Meta{Campaign: store.System, ID: "genova", Version: 1}, Name: "Genova", Parent: "test", TimeZone: "Europe/Rome", MinimumAge: 16, CreatedAt: noon}
+	want := &Campaign{Meta: store.Meta{Campaign: store.System, ID: "genova", Version: 1}, Name: "Genova", Parent: "test", TimeZone: "Europe/Rome", MinimumAge: 16, SeasonWeeks: 4, CreatedAt: noon}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -11,20 +11,27 @@ import (
 // in it: the time a phone without a network has to hand in what it holds.
 const Grace = 48 * time.Hour
 
-// Season is one ISO week of a campaign's time zone.
+// Season is one or more ISO weeks of a campaign's time zone.
 type Season struct {
-	ID     string    // ISO year and week, "2026-w47"
+	ID     string    // ISO year and week that it begins with, "2026-w47"
 	Start  time.Time // Monday 00:00 in the zone, inclusive
-	End    time.Time // the next Monday 00:00, exclusive
+	End    time.Time // a later Monday 00:00, exclusive
 	Closes time.Time // End + Grace, exclusive: from this instant it never changes
 }
 
 // Calendar cuts time into the seasons of one campaign. Its zero value counts
-// in UTC. All instants it answers are in UTC. A season is 167 or 169 hours long
-// in a week in which the clocks change.
+// in UTC, by the week. All instants it answers are in UTC. A season of a week is
+// 167 or 169 hours long when the clocks change.
 type Calendar struct {
 	Zone *time.Location
+	// Weeks is how many weeks a season lasts, 0 for one. Seasons of several are
+	// counted from the week of 5 January 1970, so the calendar alone says where
+	// one begins.
+	Weeks int
 }
+
+// firstMonday is the noon that weeks are counted from.
+var firstMonday = time.Date(1970, time.January, 5, 12, 0, 0, 0, time.UTC)
 
 // Location is the zone that seasons begin in, UTC when none was set.
 func (c Calendar) Location() *time.Location {
@@ -39,20 +46,25 @@ func (c Calendar) Of(t time.Time) Season {
 	local := t.In(c.Location())
 	sinceMonday := (int(local.Weekday()) + 6) % 7
 	year, month, day := local.Date()
-	s := c.week(year, month, day-sinceMonday)
+	s := c.holding(year, month, day-sinceMonday)
 	// Where a zone turns its clock back over a Monday's midnight, local Sunday
 	// comes a second time after the season began.
 	if !t.Before(s.End) {
-		return c.week(year, month, day-sinceMonday+7)
+		return c.holding(year, month, day-sinceMonday+7)
 	}
 	return s
 }
 
-// week is the season whose Monday has this date; the day may be out of the
-// month's range, as in time.Date.
-func (c Calendar) week(year int, month time.Month, monday int) Season {
+// holding is the season that holds the week whose Monday has this date; the day
+// may be out of the month's range, as in time.Date.
+func (c Calendar) holding(year int, month time.Month, monday int) Season {
+	weeks := max(1, c.Weeks)
 	noon := time.Date(year, month, monday, 12, 0, 0, 0, time.UTC)
-	s := Season{ID: weekID(noon), Start: c.midnight(year, month, monday), End: c.midnight(year, month, monday+7)}
+	sinceFirst := int((noon.Unix() - firstMonday.Unix()) / (7 * 24 * 60 * 60))
+	into := (sinceFirst%weeks + weeks) % weeks // weeks of the season before this one
+	monday -= 7 * into
+	noon = noon.AddDate(0, 0, -7*into)
+	s := Season{ID: weekID(noon), Start: c.midnight(year, month, monday), End: c.midnight(year, month, monday+7*weeks)}
 	s.Closes = s.End.Add(Grace)
 	return s
 }
@@ -104,8 +116,8 @@ func (c Calendar) ByID(id string) (Season, error) {
 	// The fourth of January lies in week 1 of its ISO year, by definition.
 	fourth := time.Date(year, time.January, 4, 0, 0, 0, 0, time.UTC)
 	sinceMonday := (int(fourth.Weekday()) + 6) % 7
-	s := c.week(year, time.January, 4-sinceMonday+7*(week-1))
-	if s.ID != id { // week 53 of a year that has 52
+	s := c.holding(year, time.January, 4-sinceMonday+7*(week-1))
+	if s.ID != id { // week 53 of a year that has 52, or not the first of a season
 		return Season{}, unknown()
 	}
 	return s, nil

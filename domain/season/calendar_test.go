@@ -1,6 +1,7 @@
 package season
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -174,7 +175,7 @@ func TestSeasonsTileTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := Calendar{Zone: loc}
+		c := Calendar{Zone: loc, Weeks: rapid.IntRange(0, 13).Draw(t, "weeks")}
 		// 1975 to 2060, and often close to a Monday's midnight.
 		at := time.UnixMilli(rapid.Int64Range(157_766_400_000, 2_840_140_800_000).Draw(t, "at")).UTC()
 		if rapid.Bool().Draw(t, "near the edge") {
@@ -186,6 +187,9 @@ func TestSeasonsTileTime(t *testing.T) {
 		}
 		if s.Start.In(loc).Weekday() != time.Monday {
 			t.Fatalf("season starts on %v", s.Start.In(loc))
+		}
+		if days := s.End.Sub(s.Start).Hours() / 24; math.Round(days) != float64(7*max(1, c.Weeks)) && name != "Pacific/Apia" {
+			t.Fatalf("%+v lasts %g days", s, days)
 		}
 		if before := s.Start.Add(-time.Millisecond); c.Of(before).End != s.Start {
 			t.Fatalf("%+v does not end where %+v starts", c.Of(before), s)
@@ -206,6 +210,24 @@ func TestSeasonsTileTime(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Seasons of four weeks: the year does not begin them anew, and only their first
+// week names them.
+func TestSeasonsOfSeveralWeeks(t *testing.T) {
+	c := Calendar{Zone: zone(t, "Europe/Rome"), Weeks: 4}
+	want := Season{ID: "2026-w52", Start: instant(t, "2026-12-20T23:00:00Z"), End: instant(t, "2027-01-17T23:00:00Z"), Closes: instant(t, "2027-01-19T23:00:00Z")}
+	for _, at := range []string{"2026-12-20T23:00:00Z", "2027-01-10T12:00:00Z", "2027-01-17T22:59:59.999Z"} {
+		if diff := cmp.Diff(want, c.Of(instant(t, at))); diff != "" {
+			t.Errorf("%s: %s", at, diff)
+		}
+	}
+	if s, err := c.ByID("2027-w01"); errs.CodeOf(err) != "season_unknown" {
+		t.Errorf("a week in the middle names %+v, %v", s, err)
+	}
+	if c.Of(instant(t, "1931-05-05T00:00:00Z")).End.Before(instant(t, "1931-05-05T00:00:00Z")) {
+		t.Error("before 1970 a season does not hold its instants")
+	}
 }
 
 func TestByIDRefuses(t *testing.T) {

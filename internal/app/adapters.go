@@ -70,7 +70,7 @@ func calendarOf(campaigns *campaign.Service, c *campaign.Campaign) (season.Calen
 	if err != nil {
 		return season.Calendar{}, fmt.Errorf("campaign %s: %w", c.ID, err)
 	}
-	return season.Calendar{Zone: zone}, nil
+	return season.Calendar{Zone: zone, Weeks: c.SeasonWeeks}, nil
 }
 
 // join carries out people.EffectJoin: the person's first posting.
