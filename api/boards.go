@@ -99,6 +99,7 @@ type duelView struct {
 type duelsInput struct {
 	Scope
 	Region string `query:"region" maxLength:"200" doc:"Pair the children of this region; absent: of the root."`
+	Window string `query:"window" maxLength:"16" doc:"season (the running one), or a season's id such as 2026-w47." default:"season"`
 }
 
 type duelsAnswer struct {
@@ -148,6 +149,7 @@ func (a *API) boards() {
 	add(a, call{method: http.MethodGet, path: "/boards/{board}", id: "get-board", tag: "compare", summary: "A page of a board", allow: viewers, class: boards}, a.board)
 	add(a, call{method: http.MethodGet, path: "/leagues/{board}", id: "get-leagues", tag: "compare", summary: "The leagues of a board: units of like size, by the fair index", allow: viewers, class: boards}, a.leagues)
 	add(a, call{method: http.MethodGet, path: "/duels", id: "list-duels", tag: "compare", summary: "The duels of the season", allow: viewers, class: boards}, a.duels)
+	add(a, call{method: http.MethodGet, path: "/duels/{id}", id: "get-duel", tag: "compare", summary: "A duel and how it has gone so far", allow: viewers, class: boards}, a.duel)
 	add(a, call{method: http.MethodGet, path: "/seasons", id: "list-seasons", tag: "compare", summary: "The seasons so far", allow: viewers, class: lists}, a.seasons)
 }
 
@@ -247,7 +249,7 @@ func (a *API) mine(ctx context.Context, id string) (string, error) {
 }
 
 func (a *API) duels(ctx context.Context, in *duelsInput) (*body[duelsAnswer], error) {
-	answer, err := a.duelsBelow(ctx, in.Campaign, in.Region)
+	answer, err := a.duelsBelow(ctx, in.Campaign, in.Region, in.Window)
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +257,7 @@ func (a *API) duels(ctx context.Context, in *duelsInput) (*body[duelsAnswer], er
 }
 
 // duelsBelow pairs the children of a region, "" for the root.
-func (a *API) duelsBelow(ctx context.Context, campaignID, region string) (*duelsAnswer, error) {
+func (a *API) duelsBelow(ctx context.Context, campaignID, region, window string) (*duelsAnswer, error) {
 	tree, err := a.parts.Campaigns.Tree(ctx, campaignID)
 	if err != nil {
 		return nil, err
@@ -266,11 +268,7 @@ func (a *API) duelsBelow(ctx context.Context, campaignID, region string) (*duels
 	if _, ok := tree.Region(region); !ok {
 		return nil, regionUnknown()
 	}
-	contenders := map[string]string{}
-	for _, child := range tree.Children(region) {
-		contenders[child.ID] = child.Name
-	}
-	found, err := a.parts.Boards.Duels(ctx, campaignID, region, contenders)
+	found, err := a.parts.Boards.Duels(ctx, campaignID, region, window)
 	if err != nil {
 		return nil, err
 	}
@@ -279,6 +277,53 @@ func (a *API) duelsBelow(ctx context.Context, campaignID, region string) (*duels
 		answer.Duels[i] = duelViewOf(region, p)
 	}
 	return answer, nil
+}
+
+type duelInput struct {
+	Scope
+	ID string `path:"id" maxLength:"400" doc:"From the list of duels." example:"2026-w48:it.liguria.ge:it.liguria.sv"`
+}
+
+type duelAnswer struct {
+	duelView
+	Season  string       `json:"season"`
+	StartAt Time         `json:"starts_at"`
+	EndsAt  Time         `json:"ends_at"`
+	Over    bool         `json:"over" doc:"The season has ended."`
+	Stale   bool         `json:"stale" doc:"The boards are catching up."`
+	Curve   []sampleView `json:"curve" doc:"The score over time, oldest first: steps, from each instant to the next."`
+	Changes []leadChangeView `json:"changes" doc:"The latest 200 changes of the lead, oldest first."`
+	Changed int          `json:"changed" doc:"How often the lead changed in all."`
+}
+
+type sampleView struct {
+	At    Time    `json:"at"`
+	Left  float64 `json:"left"`
+	Right float64 `json:"right"`
+}
+
+type leadChangeView struct {
+	At     Time   `json:"at"`
+	Leader string `json:"leader" enum:"left,right"`
+}
+
+func (a *API) duel(ctx context.Context, in *duelInput) (*body[duelAnswer], error) {
+	d, err := a.parts.Boards.Duel(ctx, in.Campaign, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	answer := duelAnswer{
+		duelView: duelViewOf(d.Parent, d.Pair), Season: d.Season.ID, StartAt: Time{d.Season.Start}, EndsAt: Time{d.Season.End},
+		Over: d.Over, Stale: d.Stale, Changed: d.Course.Changed,
+		Curve: make([]sampleView, len(d.Course.Samples)), Changes: make([]leadChangeView, len(d.Course.Changes)),
+	}
+	for i, s := range d.Course.Samples {
+		answer.Curve[i] = sampleView{Time{s.At}, s.Left, s.Right}
+	}
+	for i, c := range d.Course.Changes {
+		answer.Changes[i] = leadChangeView{Time{c.At}, c.Leader}
+	}
+	return &body[duelAnswer]{Body: answer}, nil
 }
 
 func duelViewOf(region string, p leaderboard.Pair) duelView {
@@ -410,7 +455,7 @@ func (a *API) dashboardDuel(ctx context.Context, within []string, answer *dashbo
 	if len(within) < 2 {
 		return nil
 	}
-	duels, err := a.duelsBelow(ctx, callerOf(ctx).Campaign, within[0])
+	duels, err := a.duelsBelow(ctx, callerOf(ctx).Campaign, within[0], "")
 	if errs.KindOf(err) == errs.Unavailable {
 		return nil
 	}

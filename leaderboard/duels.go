@@ -1,9 +1,11 @@
 package leaderboard
 
 import (
+	"cmp"
 	"context"
 	"math"
 
+	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/season"
 )
 
@@ -24,7 +26,7 @@ type Duels struct {
 // Pair is one duel with both sides as they stand now.
 type Pair struct {
 	ID          string
-	Left, Right Row // Rank 0 where stale or not on the board yet
+	Left, Right Row // without a rank
 	// Odds is how likely the left side ends ahead, as it looked at the start.
 	Odds float64
 }
@@ -75,14 +77,25 @@ func (p Pair) Needs() (left, right int64) {
 }
 
 // Duels pairs the regions below parent, near-equals of like size, see
-// season.Duels. Regions gives those to pair, by id and name. Errors as Page.
-func (b *Boards) Duels(ctx context.Context, campaign, parent string, regions map[string]string) (Duels, error) {
-	t, err := b.tenant(ctx, campaign)
+// season.Duels; of a season that is over it answers who met and how it ended.
+// Errors as Page; all-time and a season that has not begun are window_invalid.
+func (b *Boards) Duels(ctx context.Context, campaignID, parent, windowName string) (Duels, error) {
+	t, err := b.tenant(ctx, campaignID)
 	if err != nil {
 		return Duels{}, err
 	}
 	board := Board{Regions, parent}
-	w, err := t.window("season", b.clock.Now())
+	_, w, err := b.resolve(ctx, t, PageRequest{Board: board.String(), Window: windowName})
+	if err != nil {
+		return Duels{}, err
+	}
+	if w.id == AllTime || w.season.Start.After(b.clock.Now()) {
+		return Duels{}, errWindow(nil)
+	}
+	if !w.season.End.After(b.clock.Now()) {
+		return b.pastDuels(ctx, t, w, board)
+	}
+	tree, err := b.campaigns.Tree(ctx, campaignID)
 	if err != nil {
 		return Duels{}, err
 	}
@@ -100,44 +113,26 @@ func (b *Boards) Duels(ctx context.Context, campaign, parent string, regions map
 		return Duels{}, err
 	}
 	out.Final = table.leagues.final
-	units := make([]season.Entrant, 0, len(regions))
-	for id := range regions {
-		e := table.leagues.entrants[id]
-		e.ID = id
-		units = append(units, e)
-	}
-	rows := map[string]Row{}
-	if !out.Stale {
-		if rows, out.Stale, err = b.rowsOf(ctx, campaign, board, w.id); err != nil {
-			return Duels{}, err
-		}
-	}
-	side := func(id string) Row {
-		row := rows[id]
-		row.ID, row.Name, row.Fair = id, regions[id], table.fair[id]
-		return row
-	}
-	for _, d := range season.Duels(w.id, units, regions) {
-		out.Pairs = append(out.Pairs, Pair{ID: d.ID, Left: side(d.Left), Right: side(d.Right), Odds: d.Odds})
-	}
+	out.Pairs = pairs(tree, parent, w.id, table)
 	return out, nil
 }
 
-// rowsOf reads a whole board of regions, page by page.
-func (b *Boards) rowsOf(ctx context.Context, campaign string, board Board, window string) (rows map[string]Row, stale bool, err error) {
-	rows = map[string]Row{}
-	r := PageRequest{Board: board.String(), Window: window, Limit: MaxLimit}
-	for {
-		page, err := b.Page(ctx, campaign, r)
-		if err != nil {
-			return nil, false, err
-		}
-		stale = stale || page.Stale
-		for _, row := range page.Rows {
-			rows[row.ID] = row
-		}
-		if r.Cursor = page.Next; r.Cursor == "" {
-			return rows, stale, nil
-		}
+// pairs matches the regions below parent.
+func pairs(tree *campaign.Tree, parent, id string, table *fairTable) []Pair {
+	children := tree.Children(parent)
+	units, names := make([]season.Entrant, len(children)), make(map[string]string, len(children))
+	for i, child := range children {
+		units[i] = table.leagues.entrants[child.ID]
+		units[i].ID, names[child.ID] = child.ID, child.Name
 	}
+	found := season.Duels(id, units, names)
+	out := make([]Pair, len(found))
+	for i, d := range found {
+		out[i] = Pair{ID: d.ID, Left: table.side(d.Left, names), Right: table.side(d.Right, names), Odds: d.Odds}
+	}
+	return out
+}
+
+func (f *fairTable) side(id string, names map[string]string) Row {
+	return Row{ID: id, Name: cmp.Or(names[id], id), Sum: f.sums[id], Fair: f.fair[id]}
 }

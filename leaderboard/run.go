@@ -59,16 +59,21 @@ func (b *Boards) keep(ctx context.Context, campaign string) {
 	wake := b.wakeup(campaign)
 	round := time.NewTicker(beat)
 	defer round.Stop()
+	look := time.NewTicker(duelBeat)
+	defer look.Stop()
+	work := k.round
 	for {
-		err := k.round(ctx)
-		if err != nil && ctx.Err() == nil {
+		if err := work(ctx); err != nil && ctx.Err() == nil {
 			b.log.WarnContext(ctx, "boards are late", "campaign", campaign, "error", err)
 		}
+		work = k.round
 		select {
 		case <-ctx.Done():
 			return
 		case <-round.C:
 		case <-wake:
+		case <-look.C:
+			work = k.watchDuels
 		}
 	}
 }
@@ -98,6 +103,7 @@ type keeper struct {
 	reapplied Mark
 	// checkpointed is when checkpoints were last written.
 	checkpointed time.Time
+	duels        duelWatch
 }
 
 func newKeeper(b *Boards, campaign string) *keeper {

@@ -26,6 +26,8 @@ import (
 type Campaigns interface {
 	Get(ctx context.Context, id string) (*campaign.Campaign, error)
 	All(ctx context.Context) ([]*campaign.Campaign, error)
+	// Tree gives the regions of a campaign that has a Root.
+	Tree(ctx context.Context, id string) (*campaign.Tree, error)
 }
 
 // Namer gives the names that units are shown under. An account that may not be
@@ -68,6 +70,8 @@ const (
 	again = 15 * time.Second
 	// beat is the pause between two rounds of Run over a campaign.
 	beat = 5 * time.Second
+	// duelBeat is the pause between two looks at the duels of a campaign.
+	duelBeat = 2 * time.Second
 	// leaseLife is how long a process that went away keeps a campaign.
 	leaseLife = 20 * time.Second
 	// campaignLife is how long what a campaign is made of is kept in memory.
@@ -106,6 +110,7 @@ type Boards struct {
 	progress    *store.Collection[progress]
 	archive     *store.Collection[archivePage]
 	starts      *store.Collection[seasonStart]
+	courses     *store.Collection[duelCourse]
 
 	apply, page, standing, lease *redis.Script
 
@@ -129,7 +134,7 @@ type Boards struct {
 }
 
 // Schemas are the collections of the leaderboard.
-var Schemas = []store.Schema{checkpointSchema, progressSchema, archiveSchema, startSchema}
+var Schemas = []store.Schema{checkpointSchema, progressSchema, archiveSchema, startSchema, courseSchema}
 
 // New makes the boards. It does no I/O and starts nothing.
 func New(p Parts) *Boards {
@@ -139,6 +144,7 @@ func New(p Parts) *Boards {
 		progress:    store.NewCollection[progress](p.Store, progressSchema),
 		archive:     store.NewCollection[archivePage](p.Store, archiveSchema),
 		starts:      store.NewCollection[seasonStart](p.Store, startSchema),
+		courses:     store.NewCollection[duelCourse](p.Store, courseSchema),
 		apply:       redis.NewScript(applySource),
 		page:        redis.NewScript(pageSource),
 		standing:    redis.NewScript(standingSource),

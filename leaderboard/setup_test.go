@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -44,6 +45,22 @@ func (c oneCampaign) Get(_ context.Context, id string) (*campaign.Campaign, erro
 
 func (c oneCampaign) All(context.Context) ([]*campaign.Campaign, error) {
 	return []*campaign.Campaign{c.Campaign}, nil
+}
+
+// Tree is that of the places, with any further leaves of it.
+func (c oneCampaign) Tree(context.Context, string) (*campaign.Tree, error) {
+	var regions []*campaign.Region
+	for _, id := range places {
+		if strings.HasPrefix(id, "team-") {
+			continue
+		}
+		r := &campaign.Region{Meta: store.Meta{ID: id}, Name: "Name of " + id}
+		if at := strings.LastIndexByte(id, '.'); id != "it.l" {
+			r.Parent = id[:at]
+		}
+		regions = append(regions, r)
+	}
+	return campaign.NewTree("it.l", regions), nil
 }
 
 var places = []string{

@@ -214,7 +214,7 @@ func (s *Service) Tree(ctx context.Context, campaignID string) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	cached.tree, cached.version = newTree(c.Root, regions), c.TreeVersion
+	cached.tree, cached.version = NewTree(c.Root, regions), c.TreeVersion
 	return cached.tree, nil
 }
 

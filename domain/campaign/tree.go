@@ -14,7 +14,9 @@ type Tree struct {
 	children map[string][]*Region // by parent id, ordered by name
 }
 
-func newTree(rootID string, regions []*Region) *Tree {
+// NewTree makes a tree of the region that holds all others and of all regions, it
+// among them.
+func NewTree(rootID string, regions []*Region) *Tree {
 	t := &Tree{byID: make(map[string]*Region, len(regions)), children: map[string][]*Region{}}
 	for _, r := range regions {
 		t.byID[r.ID] = r

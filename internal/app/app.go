@@ -208,6 +208,7 @@ func (a *App) plugEffects() {
 	a.effects.add("people", a.People)
 	a.effects.add("tasks", a.Tasks)
 	a.effects.add("rules", a.Points)
+	a.effects.add("duels", a.Boards)
 	a.effects.kinds[people.EffectJoin] = a.join
 	a.effects.kinds[people.EffectHide] = a.hide
 	a.effects.kinds["feed"] = a.publish

@@ -82,8 +82,8 @@ func (l live) May(ctx context.Context, campaignID string, s realtime.Session, fe
 			return forbidden
 		}
 		return nil
-	case realtime.News:
-		return nil // it concerns everybody, and names nobody
+	case realtime.News, realtime.Duels:
+		return nil // they concern everybody, and name nobody
 	case realtime.Me:
 		if s.Account == "" {
 			return forbidden
