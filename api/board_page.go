@@ -16,7 +16,7 @@ const boardPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; im
 // for, with the reader's own token, and without one it asks to sign in. So it
 // answers 200 whoever asks.
 func (a *API) boardPage() {
-	for _, path := range []string{"/board", "/rules"} {
+	for _, path := range []string{"/board", "/leagues", "/duel", "/me", "/rules"} {
 		a.fiber.Get(path, guardedPage(page("board/index.html")))
 	}
 	a.fiber.Get("/board/:file", etag.New(), guardedPage(assets("board")))

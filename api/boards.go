@@ -286,14 +286,14 @@ type duelInput struct {
 
 type duelAnswer struct {
 	duelView
-	Season  string       `json:"season"`
-	StartAt Time         `json:"starts_at"`
-	EndsAt  Time         `json:"ends_at"`
-	Over    bool         `json:"over" doc:"The season has ended."`
-	Stale   bool         `json:"stale" doc:"The boards are catching up."`
-	Curve   []sampleView `json:"curve" doc:"The score over time, oldest first: steps, from each instant to the next."`
+	Season  string           `json:"season"`
+	StartAt Time             `json:"starts_at"`
+	EndsAt  Time             `json:"ends_at"`
+	Over    bool             `json:"over" doc:"The season has ended."`
+	Stale   bool             `json:"stale" doc:"The boards are catching up."`
+	Curve   []sampleView     `json:"curve" doc:"The score over time, oldest first: steps, from each instant to the next."`
 	Changes []leadChangeView `json:"changes" doc:"The latest 200 changes of the lead, oldest first."`
-	Changed int          `json:"changed" doc:"How often the lead changed in all."`
+	Changed int              `json:"changed" doc:"How often the lead changed in all."`
 }
 
 type sampleView struct {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -54,8 +55,23 @@ type fakeRow struct {
 	Name string   `json:"name"`
 	Sum  int64    `json:"sum"`
 	Fair *float64 `json:"fair"`
+	// League is what the server says of a unit of this size.
+	League *fakeLeague `json:"league"`
 
 	members float64
+}
+
+type fakeLeague struct {
+	Number    int     `json:"number"`
+	Division  int     `json:"division"`
+	Divisions int     `json:"divisions"`
+	Rank      int     `json:"rank"`
+	Of        int     `json:"of"`
+	Band      int     `json:"band"`
+	Low       float64 `json:"low"`
+	High      float64 `json:"high"`
+	Members   int64   `json:"members"`
+	Goes      int     `json:"goes"`
 }
 
 type fakeBoard struct {
@@ -288,9 +304,11 @@ func (f *fake) rank() {
 				row.Rank = nil
 			}
 			fair := (float64(row.Sum) + 40) / (row.members + 10)
+			half := 0.6 * fair / math.Sqrt(row.members+1)
 			row.Fair = &fair
+			row.League = &fakeLeague{1, 1, 1, rank, len(b.rows), 1, fair - half, fair + half, int64(row.members), 0}
 			if row.members < 5 {
-				row.Fair = nil
+				row.Fair, row.League = nil, nil
 			}
 		}
 	}
@@ -316,7 +334,7 @@ func (f *fake) currentDuels() []any {
 	f.mu.Unlock()
 	pair := func(a, b string) any {
 		l, r := rows[a], rows[b]
-		leader := map[int]string{-1: "right", 0: "tie", 1: "left"}[cmp.Compare(l.Sum, r.Sum)]
+		leader := map[int]string{-1: "right", 0: "tie", 1: "left"}[cmp.Compare(float64(l.Sum)/l.members, float64(r.Sum)/r.members)]
 		return map[string]any{"id": "2024-w44:" + a + ":" + b, "scope": fakeRoot, "left": l, "right": r, "leader": leader}
 	}
 	return []any{pair("it.liguria.ge", "it.liguria.sv"), pair("it.liguria.sp", "it.liguria.im")}

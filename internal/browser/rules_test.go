@@ -62,9 +62,9 @@ func TestTheRules(t *testing.T) {
 		tb.audit()
 		tb.shoot("rules-"+look.name, true)
 	}
-	tb.do(script(`document.querySelector("#other-page").click()`))
+	tb.do(script(`document.querySelector('#pages a[href*="/board"]').click()`))
 	tb.until("the board", isLive+` && location.pathname === "/board"`)
-	tb.do(script(`document.querySelector("#other-page").click()`))
+	tb.do(script(`document.querySelector('#pages a[href*="/rules"]').click()`))
 	tb.until("and back", `location.pathname === "/rules" && document.querySelectorAll(".kind").length === 8`)
 	tb.clean(h.address)
 }

@@ -63,7 +63,7 @@ export class Bars {
     const limit = this.#fits ?? (this.#unfolded ? rows.length : FOLDED);
     const shown = rows.slice(0, limit);
     const scale = {
-      sum: highest(rows, "sum"), fair: highest(rows, "fair"), fairest: fairest(rows),
+      sum: highest(rows, "sum"), fair: Math.max(highest(rows, "fair"), ...rows.map((row) => row.league?.high ?? 0)), fairest: fairest(rows),
       digits: fairDigits(rows.map((row) => row.fair ?? null)), mine: this.#mine,
     };
     // Rows are grids of their own: the width of the figures is what aligns them.
@@ -108,6 +108,7 @@ class Row {
     this.note = spoken("");
     this.bar = element("b");
     this.fairBar = element("b");
+    this.sure = element("em");
     this.value = element("span");
     this.gain = element("span", { class: "gain", "aria-hidden": "true" });
     this.fair = element("span");
@@ -116,7 +117,7 @@ class Row {
     this.element = element("tr", { role: "row", "data-id": id },
       this.rank,
       element("th", { role: "rowheader", scope: "row", class: "name" }, this.label, this.note,
-        element("span", { class: "tracks", "aria-hidden": "true" }, element("i", { class: "track" }, this.bar), element("i", { class: "track thin" }, this.fairBar))),
+        element("span", { class: "tracks", "aria-hidden": "true" }, element("i", { class: "track" }, this.bar), element("i", { class: "track thin" }, this.fairBar, this.sure))),
       element("td", { role: "cell", class: "sum" }, this.gain, this.value),
       element("td", { role: "cell", class: "fair" }, this.fair, this.fairNote));
   }
@@ -139,6 +140,11 @@ class Row {
     write(this.fairNote, !compared ? text("fair_none") : scale.fairest.has(row.id) ? ` (${text("fair_best")})` : "");
     this.bar.style.setProperty("--share", share(row.sum, scale.sum));
     this.fairBar.style.setProperty("--share", share(row.fair, scale.fair));
+    this.sure.hidden = !row.league;
+    if (row.league) {
+      this.sure.style.setProperty("--low", Math.min(1, row.league.low / scale.fair || 0));
+      this.sure.style.setProperty("--high", Math.min(1, row.league.high / scale.fair || 0));
+    }
   }
 
   #gained(sum) {

@@ -1,19 +1,27 @@
-// The pages /board and /rules. Each shows the sign-in or its content, whichever
-// the reader has a right to, and has the controls of the header.
+// The pages of a campaign: the live board, its leagues, a duel, a person's own page
+// and the rules. Each shows the sign-in or its content, whichever the reader has a
+// right to, and has the controls of the header.
 import { Announcer } from "./announce.js";
 import { Api } from "./api.js";
+import { DuelPage } from "./duelpage.js";
+import { Leagues } from "./leagues.js";
+import { Me } from "./me.js";
 import { Rules } from "./rules.js";
 import { Screen } from "./screen.js";
 import { Session, tokenFromAddress } from "./session.js";
 import { SignIn } from "./signin.js";
-import { write } from "./element.js";
+import { element, write } from "./element.js";
 import { fill, language, text } from "./strings.js";
 import { themeButton } from "./theme.js";
 
 const $ = (id) => document.getElementById(id);
-const campaign = new URLSearchParams(location.search).get("campaign") ?? "";
-/** The id of the section with the content: of this page, and of the other. */
-const [page, other] = location.pathname === "/rules" ? ["rules", "board"] : ["board", "rules"];
+const query = new URLSearchParams(location.search);
+const campaign = query.get("campaign") ?? "";
+/** The pages by the id of their section, which is their path too, and those that
+ *  the links lead to. */
+const pages = { board: null, leagues: Leagues, duel: DuelPage, me: Me, rules: Rules };
+const linked = ["board", "leagues", "me", "rules"];
+const page = Object.hasOwn(pages, location.pathname.slice(1)) ? location.pathname.slice(1) : "board";
 
 /** What a campaign is called before its name is known: "Liguria 2024". */
 const named = (id) => id.split("-").filter(Boolean).map((word) => word[0].toUpperCase() + word.slice(1)).join(" ");
@@ -26,12 +34,11 @@ function main() {
   fill(document);
   themeButton($("theme"));
   fullscreenButton($("fullscreen"));
-  write($("campaign"), text(page === "rules" ? "rules" : "live_board"));
+  write($("campaign"), text(`page_${page}`));
   if (!campaign) return trouble("campaign_missing");
-  document.title = text(page === "rules" ? "title_rules" : "title", { campaign: named(campaign) });
+  document.title = text("title", { page: text(`page_${page}`), campaign: named(campaign) });
   write($("campaign"), named(campaign));
   if (page === "board") credit(credits[campaign] ?? ["credit_postcodes"]);
-  link($("other-page"));
 
   const session = new Session(campaign);
   const api = new Api(campaign, session);
@@ -42,7 +49,7 @@ function main() {
 
   const view = (name) => {
     document.body.dataset.view = name;
-    for (const id of [page, "sign-out"]) $(id).hidden = name !== page;
+    for (const id of [page, "sign-out", "pages"]) $(id).hidden = name !== page;
     for (const id of ["connection", "pause"]) $(id).hidden = name !== "board";
     $("fullscreen").hidden = name !== "board" || !document.fullscreenEnabled;
   };
@@ -55,8 +62,12 @@ function main() {
     close();
     signIn.hide();
     view(page);
-    const on = { denied: leave, unknown: () => { close(); trouble("campaign_unknown", { campaign }); } };
-    screen = page === "rules" ? new Rules($("rules"), { api, ...on }) : new Screen({ campaign, api, session, announcer, ...on });
+    links($("pages"), session.person !== null);
+    const deps = {
+      api, session, duelAddress: (duel) => addressOf("duel", { duel: duel.id }),
+      denied: leave, unknown: () => { close(); trouble("campaign_unknown", { campaign }); },
+    };
+    screen = page === "board" ? new Screen({ campaign, announcer, ...deps }) : new pages[page]($(page), { duel: query.get("duel") ?? "", ...deps });
     screen.start();
   };
   const leave = (why) => {
@@ -86,14 +97,18 @@ function main() {
   else { close(); signIn.show(); }
 }
 
-/** The way to the other page; the session is the tab's, and goes along. */
-function link(anchor) {
-  const address = new URL(location.href);
-  address.pathname = `/${other}`;
-  address.hash = "";
-  anchor.href = address;
-  anchor.hidden = false;
-  write(anchor, text(other === "rules" ? "to_rules" : "to_board"));
+/** Where a page is; the session is the tab's, and goes along. */
+function addressOf(name, more = {}) {
+  const address = new URL(`/${name}`, location.href);
+  for (const key of ["campaign", "lang"]) if (query.has(key)) address.searchParams.set(key, query.get(key));
+  for (const [key, value] of Object.entries(more)) address.searchParams.set(key, value);
+  return address.href;
+}
+
+/** The ways to the other pages. A wall screen has no page of its own. */
+function links(nav, person) {
+  nav.replaceChildren(...linked.filter((name) => name !== "me" || person).map((name) =>
+    element("a", { href: addressOf(name), "aria-current": name === page ? "page" : null }, text(`page_${name}`))));
 }
 
 function trouble(key, values) {

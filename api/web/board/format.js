@@ -21,8 +21,12 @@ export function formats(tag, timeZone) {
     fair: (x, digits) => index[digits].format(x),
     clock: (date) => clock.format(date),
     hour: (date) => hour.format(date),
-    /** The days of a season, "2026-w47": Monday to Sunday of its ISO week. */
-    days: (season) => day.formatRange(...weekOf(season)),
+    /** The days of a season, "2026-w47": from the Monday of its first ISO week to
+     *  the Sunday of its last. */
+    days: (season, weeks = 1) => {
+      const [monday, sunday] = weekOf(season);
+      return day.formatRange(monday, new Date(sunday.getTime() + (weeks - 1) * 7 * 86_400_000));
+    },
     /** A date without a zone, as weekOf gives it: "Monday, 30 November". */
     date: (at) => date.format(at),
     percent: (part) => percent.format(part),
@@ -51,6 +55,9 @@ export function weekOf(id) {
   const monday = fourth - ((new Date(fourth).getUTCDay() + 6) % 7) * day + (week - 1) * 7 * day;
   return [new Date(monday), new Date(monday + 6 * day)];
 }
+
+/** How many weeks a season lasts. Clocks may change in it. */
+export const weeksOf = (starts, ends) => Math.max(1, Math.round((new Date(ends) - new Date(starts)) / (7 * 86_400_000)));
 
 /** How many decimals tell the fair indices of one board apart: one scale for
  *  the whole column, so that its figures stand under each other. */

@@ -77,11 +77,15 @@ export function share(value, max) {
   return Math.max(0.005, Math.min(1, value / max));
 }
 
-/** The ids of the rows with the highest fair index; none where all are equal,
- *  for then nothing is told apart. */
+/** The ids of the rows that lead their league by the fair index: indices of units of
+ *  unlike size are not to be compared. None where a league has nobody to tell apart:
+ *  one unit, or all equal. */
 export function fairest(rows) {
-  const compared = rows.filter((row) => row.fair !== null && row.fair !== undefined);
-  const best = highest(compared, "fair");
-  const ids = compared.filter((row) => row.fair === best).map((row) => row.id);
-  return new Set(best > 0 && ids.length < compared.length ? ids : []);
+  const firsts = new Map(); // by league and division
+  for (const { id, league } of rows) {
+    if (!league || league.rank !== 1) continue;
+    const key = `${league.number}/${league.division}`;
+    firsts.set(key, [...(firsts.get(key) ?? []), { id, of: league.of }]);
+  }
+  return new Set([...firsts.values()].filter((best) => best.length < best[0].of).flat().map(({ id }) => id));
 }

@@ -1,49 +1,17 @@
 // The rules: what counts, what it is worth and why, and what will change.
 import { changes, corners } from "./curve.js";
-import { element, write } from "./element.js";
+import { shape } from "./draw.js";
+import { element } from "./element.js";
 import { format, weekOf } from "./format.js";
+import { Sheet } from "./sheet.js";
 import { text } from "./strings.js";
 
-const RETRY_MS = 5_000;
-
-export class Rules {
+export class Rules extends Sheet {
   #section;
-  #api;
-  #on;
-  #timer = 0;
-  #stopped = false;
 
-  /** denied(why) and unknown() say that there is nothing to show here. */
-  constructor(section, { api, denied, unknown }) {
+  constructor(section, { api, session: _, ...on }) {
+    super(section, on, { load: async () => (await api.get("/rule-sets")).rule_sets, show: (sets) => this.#show(sets) });
     this.#section = section;
-    this.#api = api;
-    this.#on = { denied, unknown };
-  }
-
-  async start() {
-    const message = this.#section.querySelector(".empty");
-    message.hidden = false;
-    write(message, text("loading"));
-    let sets;
-    try {
-      sets = (await this.#api.get("/rule-sets")).rule_sets;
-    } catch (problem) {
-      if (this.#stopped) return;
-      if (problem.unauthentic) return this.#on.denied("sign_in_expired");
-      if (problem.forbidden) return this.#on.denied("sign_in_forbidden");
-      if (problem.status === 404) return this.#on.unknown();
-      write(message, text("offline"));
-      this.#timer = setTimeout(() => this.start(), RETRY_MS);
-      return;
-    }
-    if (this.#stopped) return;
-    message.hidden = true;
-    this.#show(sets);
-  }
-
-  stop() {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
   }
 
   #show(sets) {
@@ -111,18 +79,9 @@ function curve(kind) {
   const points = corners(kind);
   const [right] = points.at(-1), top = Math.max(1, ...points.map(([, y]) => y));
   const at = ([x, y]) => `${((x / right) * WIDTH).toFixed(1)},${(HEIGHT - (y / top) * (HEIGHT - 4)).toFixed(1)}`;
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT + 2}`);
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.setAttribute("class", "curve");
-  svg.setAttribute("aria-hidden", "true");
-  const draw = (tag, attributes) => {
-    const e = document.createElementNS(svg.namespaceURI, tag);
-    for (const [name, value] of Object.entries(attributes)) e.setAttribute(name, value);
-    svg.append(e);
-  };
-  draw("polygon", { class: "area", points: `0,${HEIGHT} ${points.map(at).join(" ")} ${WIDTH},${HEIGHT}` });
-  for (const corner of points.slice(1, -1)) draw("line", { class: "tick", x1: at(corner).split(",")[0], x2: at(corner).split(",")[0], y1: 0, y2: HEIGHT });
-  draw("polyline", { class: "stroke", points: points.map(at).join(" ") });
+  const svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT + 2}`, preserveAspectRatio: "none", class: "curve", "aria-hidden": "true" });
+  svg.append(shape("polygon", { class: "area", points: `0,${HEIGHT} ${points.map(at).join(" ")} ${WIDTH},${HEIGHT}` }));
+  for (const corner of points.slice(1, -1)) svg.append(shape("line", { class: "tick", x1: at(corner).split(",")[0], x2: at(corner).split(",")[0], y1: 0, y2: HEIGHT }));
+  svg.append(shape("polyline", { class: "stroke", points: points.map(at).join(" ") }));
   return svg;
 }

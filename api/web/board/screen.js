@@ -3,7 +3,7 @@
 import { Bars } from "./bars.js";
 import { Duels, withRows } from "./duel.js";
 import { write } from "./element.js";
-import { format } from "./format.js";
+import { format, weeksOf } from "./format.js";
 import { News, headline } from "./news.js";
 import { LeadWatch } from "./ranking.js";
 import { Source } from "./source.js";
@@ -39,10 +39,10 @@ export class Screen {
   #tasksPainted = false;
 
   /** denied(why) and unknown() say that there is nothing to show here. */
-  constructor({ campaign, api, session, announcer, denied, unknown }) {
+  constructor({ campaign, api, session, announcer, duelAddress, denied, unknown }) {
     this.#session = session;
     this.#announcer = announcer;
-    this.#parts = parts(campaign);
+    this.#parts = parts(campaign, duelAddress);
     this.#status = new Status($("connection"), announcer);
     this.#source = new Source({ api, session, on: {
       board: (name, board) => this.#board(name, board),
@@ -148,14 +148,14 @@ export class Screen {
 }
 
 /** The parts of the page, emptied of what an earlier screen left. */
-function parts(campaign) {
+function parts(campaign, duelAddress) {
   const fresh = (id) => {
     const section = $(id);
     for (const child of [...section.children]) if (!child.matches("h2, .panel-head, .explain")) child.remove();
     return section;
   };
   return {
-    duels: new Duels(fresh("duels")),
+    duels: new Duels(fresh("duels"), duelAddress),
     regions: new Bars(fresh("regions"), "regions"),
     teams: new Bars(fresh("teams"), "teams"),
     news: new News(fresh("news"), campaign),
@@ -169,8 +169,8 @@ function notice(words) {
 }
 
 /** "Week 44 · Nov 18 – 24 · ends in 2 days 4 hr" */
-function seasonLine({ id, ends_at, closes_at }, now) {
-  const line = text("season", { week: format.points(Number(id.split("-w")[1])), days: format.days(id) });
+function seasonLine({ id, starts_at, ends_at, closes_at }, now) {
+  const line = text("season", { week: format.points(Number(id.split("-w")[1])), days: format.days(id, weeksOf(starts_at, ends_at)) });
   const left = new Date(ends_at).getTime() - now;
   return `${line} · ${left > 0 ? text("season_left", { left: format.span(left) }) : text("season_over", { closes: format.dayHour(new Date(closes_at)) })}`;
 }

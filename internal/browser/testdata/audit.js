@@ -33,7 +33,7 @@
     if (e.tagName === "SECTION" && !e.hasAttribute("aria-labelledby")) continue; // no landmark then
     if (!name(e)) complain(e, "no name");
   }
-  for (const e of all("svg")) if (e.getAttribute("aria-hidden") !== "true") complain(e, "a picture without a name or aria-hidden");
+  for (const e of all("svg")) if (e.getAttribute("aria-hidden") !== "true" && !(e.getAttribute("role") === "img" && e.getAttribute("aria-label"))) complain(e, "a picture without a name or aria-hidden");
   for (const e of document.querySelectorAll("[tabindex]")) if (Number(e.getAttribute("tabindex")) > 0) complain(e, "tabindex above 0");
   for (const e of document.querySelectorAll("[aria-hidden=true] :is(button, a, input)")) complain(e, "can be focused and is hidden from readers");
 

@@ -1,8 +1,11 @@
 // Tests of the pure parts of the live board. They run in the browser that the
 // page runs in; the Go side reports each as a test of its own.
 import { BASE_MS, CAP_MS, delay, spread } from "/board/backoff.js";
-import { cut, leaderOf, withRows } from "/board/duel.js";
-import { fairDigits, formats } from "/board/format.js";
+import { cut, leaderOf, needs, withRows } from "/board/duel.js";
+import { midnights, steps } from "/board/duelpage.js";
+import { bands, span } from "/board/leagues.js";
+import { near } from "/board/me.js";
+import { fairDigits, formats, weeksOf } from "/board/format.js";
 import { Live, afterClose } from "/board/live.js";
 import { counted } from "/board/motion.js";
 import { KEPT, SETTLE_MS, withNews } from "/board/news.js";
@@ -23,6 +26,40 @@ function equal(got, want, what = "") {
 }
 const row = (rank, id, sum, extra = {}) => ({ rank, id, name: id.toUpperCase(), sum, fair: null, ...extra });
 const board = (...rows) => ({ board: "teams:all", window: "2024-w44", stale: false, total: rows.length, updated_at: "t0", rows });
+
+// --- leagues, duels, a person's own page
+
+test("a division is shown by tie bands, the leader's first", () => {
+  const unit = (id, rank, band) => ({ id, rank, league: { band } });
+  const rows = [unit("a", 1, 1), unit("b", 2, 2), unit("c", 3, 1), unit("d", 4, 3)];
+  equal(bands(rows).map((members) => members.map(({ id }) => id)), [["a", "c"], ["b"], ["d"]]);
+  equal(span({ fair: 5, league: { low: -1, high: 12 } }, 10), { low: 0, value: 0.5, high: 1 });
+  equal(span({ fair: 0, league: { low: 0, high: 0 } }, 0), { low: 0, value: 0, high: 0 });
+});
+
+test("a duel's curve holds each score until the next, up to now", () => {
+  const samples = [{ at: "2026-11-16T00:00:10Z", left: 1, right: 0 }, { at: "2026-11-16T00:00:20Z", left: 1, right: 2 }];
+  const from = Date.parse("2026-11-16T00:00:00Z"), to = from + 40_000;
+  const place = { from, to, until: from + 30_000, most: 2 };
+  equal(steps(samples, "right", place), ["4.0,256.0", "182.0,256.0", "182.0,256.0", "360.0,256.0", "360.0,10.0", "538.0,10.0"]);
+  equal(steps([], "left", place), ["4.0,256.0", "538.0,256.0"]);
+  equal(steps([], "left", { ...place, until: to + 1e9, most: 0 }).at(-1), "716.0,256.0");
+  const week = midnights(Date.parse("2026-11-16T00:00:00Z"), Date.parse("2026-11-23T00:00:00Z"));
+  equal([week.length >= 6 && week.length <= 7, week.every((at) => new Date(at).getHours() === 0)], [true, true]);
+});
+
+test("around a reader are three above and three below, and nobody where the reader is not listed", () => {
+  const rows = [..."abcdefghij"].map((id) => ({ id, me: id === "e" }));
+  equal(near(rows).map(({ id }) => id).join(""), "bcdefgh");
+  equal(near(rows.slice(4)).map(({ id }) => id).join(""), "efgh");
+  equal(near(rows.slice(5)), []);
+});
+
+test("a season of some weeks is named from its first Monday to its last Sunday", () => {
+  equal(formats("en").days("2026-w47"), "Nov 16 – 22");
+  equal(formats("en").days("2026-w47", 2), "Nov 16 – 29");
+  equal([weeksOf("2026-03-22T23:00:00Z", "2026-03-29T22:00:00Z"), weeksOf("2026-10-18T22:00:00Z", "2026-11-15T23:00:00Z")], [1, 4]);
+});
 
 // --- boards
 
@@ -79,13 +116,12 @@ test("bars have a length between 0 and 1, and what is not nothing is seen", () =
   equal([share(0, 10), share(-1, 10), share(null, 10), share(5, 0), share(5, 10), share(10, 10), share(1, 1e9)], [0, 0, 0, 0, 0.5, 1, 0.005]);
 });
 
-test("the fairest are marked only where units are told apart", () => {
-  equal([...fairest([row(1, "a", 1, { fair: 2 }), row(2, "b", 1, { fair: 3 }), row(3, "c", 1)])], ["b"]);
-  equal([...fairest([row(1, "a", 1, { fair: 2 }), row(2, "b", 1, { fair: 2 })])], []);
-  equal([...fairest([row(1, "a", 1)])], []);
+test("who leads a league is marked, where there is anybody to tell apart", () => {
+  const unit = (id, number, rank, of) => row(1, id, 1, { fair: 1, league: { number, division: 1, rank, of } });
+  equal([...fairest([unit("a", 1, 1, 2), unit("b", 1, 2, 2), unit("c", 2, 1, 2), unit("d", 2, 2, 2), row(5, "e", 1)])].sort(), ["a", "c"]);
+  equal([...fairest([unit("a", 1, 1, 2), unit("b", 1, 1, 2)])], []);
+  equal([...fairest([unit("a", 1, 1, 1), row(2, "b", 1)])], []);
 });
-
-// --- lead changes
 
 test("a change of the lead is told once, with who was passed", () => {
   const watch = new LeadWatch();
@@ -142,15 +178,21 @@ test("what another table changes is told by kind", () => {
 
 // --- duels
 
-test("a duel is led by the fair index, or by points where one has none", () => {
-  const side = (sum, fair) => ({ id: "x", name: "X", sum, fair });
-  equal(leaderOf(side(10, 2), side(90, 3)), "right");
-  equal(leaderOf(side(10, null), side(9, 3)), "left");
-  equal(leaderOf(side(10, 2), side(90, 2)), "tie");
-  equal([cut(side(0, 0), side(0, 0)), cut(side(1, 3), side(9, 1)), cut(side(1, null), side(3, 1))], [0.5, 0.75, 0.25]);
+test("a duel is led by points a member, or by points where one is too small to compare", () => {
+  const side = (sum, members) => ({ id: "x", name: "X", sum, league: members ? { members } : null });
+  equal(leaderOf(side(20, 10), side(90, 30)), "right");
+  equal(leaderOf(side(10, 0), side(9, 3)), "left");
+  equal(leaderOf(side(20, 10), side(90, 45)), "tie");
+  equal([cut(side(0, 0), side(0, 0)), cut(side(30, 10), side(9, 9)), cut(side(1, 0), side(3, 1))], [0.5, 0.75, 0.25]);
+  // What the side behind needs takes the lead, and a point less does not.
+  for (const [left, right] of [[side(300, 30), side(300, 20)], [side(100, 30), side(9, 7)], [side(5, 0), side(9, 7)], [side(0, 0), side(0, 0)]]) {
+    const n = needs(left, right), behind = leaderOf(left, right) === "left" ? right : left, other = behind === left ? right : left;
+    const then = (more) => leaderOf({ ...behind, sum: behind.sum + more }, other);
+    equal([then(n), then(n - 1) === "left"], ["left", false], `${JSON.stringify([left, right])} with ${n}`);
+  }
 });
 
-test("a duel takes what the regions' board knows by now", () => {
+test("a duel takes its sides from the board", () => {
   const duel = { id: "d", left: { id: "a", name: "A", sum: 1, fair: 1 }, right: { id: "b", name: "B", sum: 2, fair: 2 }, leader: "right" };
   const now = withRows(duel, [row(1, "a", 50, { fair: 5 })]);
   equal([now.left.sum, now.left.fair, now.left.name, now.right.sum, now.leader], [50, 5, "A", 2, "left"]);
@@ -434,7 +476,7 @@ test("every text is used, and every used text exists", async () => {
   const sources = await Promise.all([...files.filter((f) => f.endsWith(".js") && f !== "strings.js").map((f) => `/board/${f}`), "/board?campaign=x"].map(async (f) => (await fetch(f)).text()));
   const all = sources.join("\n");
   for (const key of Object.keys(catalogues.en)) {
-    const dynamic = /^(state_|news_of_|theme_to_)/.test(key);
+    const dynamic = /^(state_|news_of_|theme_to_|page_)/.test(key);
     if (!dynamic && !all.includes(`"${key}"`)) throw new Error(`text ${key} is not used`);
   }
   for (const [, key] of all.matchAll(/(?:text\(|data-(?:text|label|title)=)"(\w+)"/g)) {
