@@ -78,7 +78,7 @@ func (a *API) memberOf(ctx context.Context, p *people.Person) (points.Member, er
 	if err != nil {
 		return points.Member{}, err
 	}
-	return points.Member{Account: p.Account, Team: p.Team, Region: p.Region, TimeZone: cmp.Or(p.TimeZone, c.TimeZone), Hidden: p.Hidden}, nil
+	return points.Member{Account: p.Account, Team: p.Team, Region: p.Region, TimeZone: cmp.Or(p.TimeZone, c.TimeZone), Hidden: p.OffBoards(a.parts.Clock.Now())}, nil
 }
 
 // zoneOf is where the person's weeks begin.

@@ -28,6 +28,9 @@ type archiveRow struct {
 	Rank int    `bson:"rank"`
 	Sum  int64  `bson:"sum"`
 	Fair *Fair  `bson:"standing,omitempty"` // nil for people, and for a unit that is not compared
+	// Small: a unit of so few people that its sum would be theirs. It is kept, for
+	// the sums of the season add up, and given to nobody.
+	Small bool `bson:"small,omitempty"`
 }
 
 // archiveRows is how many rows a page holds.

@@ -50,13 +50,17 @@ func (w *world) told() []string {
 	return lines
 }
 
-func TestDuelsOfRegionsTooSmallToCompare(t *testing.T) {
+func TestDuelsArePairedBeforeTheLastSeasonCloses(t *testing.T) {
 	w := newWorld(t)
-	w.act("p", sarzana, 9)
-	w.act("q", genova, 5)
+	for i := range 5 {
+		w.act(fmt.Sprintf("p%d", i), sarzana, 9)
+		w.act(fmt.Sprintf("q%d", i), genova, 5)
+	}
+	w.act("alone", camogli, 900)
 	w.clock.Advance(monday.Add(7*24*time.Hour + time.Hour).Sub(w.clock.Now()))
 	w.round()
-	w.act("q", genova, 2)
+	w.act("q0", genova, 2)
+	// Rated by the last season: it.l.ge has nine hundred points of one, in six.
 	want := []string{"it.l.ge 2 - it.l.sp 0: left"}
 	d, lines := w.duels("it.l", "")
 	if diff := cmp.Diff(want, lines); diff != "" || d.Season != "2026-w48" || d.Final || d.Stale {
@@ -154,13 +158,16 @@ func TestTheCourseOfADuel(t *testing.T) {
 func TestPairsThatDidNotHold(t *testing.T) {
 	w := newWorldOn(t, redistest.Open(t), newSQLite(t))
 	t.Cleanup(func() { wipe(t, w.redis, w.id) })
-	w.act("g", genova, 5)
+	for i := range 5 {
+		w.act(fmt.Sprintf("g%d", i), genova, 5)
+		w.act(fmt.Sprintf("s%d", i), sarzana, 0)
+	}
 	gone := &duelCourse{Meta: store.Meta{ID: "2026-w48:it.l.ge:it.l.xx"}, Season: "2026-w48", Parent: "it.l", Left: "it.l.ge", Right: "it.l.xx"}
 	if err := w.boards.courses.InsertOne(w.ctx, w.id, gone); err != nil {
 		t.Fatal(err)
 	}
 	w.nextSeason()
-	w.act("g", genova, 5)
+	w.act("g0", genova, 5)
 	w.look()
 	w.nextSeason()
 	if _, lines := w.duels("it.l", "2026-w48"); len(lines) != 1 || lines[0] != "it.l.ge 5 - it.l.sp 0: left" {

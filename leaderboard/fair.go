@@ -27,6 +27,7 @@ type fairTable struct {
 	leagues leagues
 	fair    map[string]*Fair // nil for a unit that is not compared
 	sums    map[string]int64
+	small   map[string]bool // units of fewer than season.MinMembers people: shown to nobody
 	read    time.Time
 }
 
@@ -36,6 +37,8 @@ func (f *fairTable) of(unit string) *Fair {
 	}
 	return f.fair[unit]
 }
+
+func (f *fairTable) isSmall(unit string) bool { return f != nil && f.small[unit] }
 
 // fair gives the fair index of a board's units, worked out anew every few seconds,
 // and at once where one of the rows is of a unit it does not know.
@@ -76,10 +79,17 @@ func (b *Boards) readFair(ctx context.Context, t tenant, gen string, w window, b
 	if err != nil {
 		return nil, err
 	}
-	table := &fairTable{leagues: leagues, fair: map[string]*Fair{}, sums: make(map[string]int64, len(sums)), read: b.clock.Now()}
+	now := b.clock.Now()
+	there, err := b.homesAt(ctx, t, gen, now.Add(time.Hour)) // everybody who joined
+	if err != nil {
+		return nil, err
+	}
+	table := &fairTable{leagues: leagues, fair: map[string]*Fair{}, sums: make(map[string]int64, len(sums)), small: map[string]bool{}, read: now}
+	heads := there.on(t.Root, board)
 	for _, z := range sums {
 		id, _ := z.Member.(string)
 		table.sums[id] = int64(z.Score)
+		table.small[id] = heads[id] < b.least
 	}
 	members := counted.on(t.Root, board)
 	units := make([]season.Unit, 0, len(members))

@@ -58,7 +58,8 @@ type Row struct {
 
 // Page reads a page of a board, at an instant that those who ask at the same time
 // share. Ranks count everybody; a row whose person may no longer be shown is left
-// out, so a page may have fewer rows than Limit and still have a Next.
+// out, and one of a team or region of fewer than season.MinMembers people, whose sum
+// would be theirs. So a page may have fewer rows than Limit and still have a Next.
 //
 // It answers Invalid board_invalid, window_invalid, limit_invalid or
 // cursor_invalid; NotFound board_unknown where there is no such region or team,
@@ -179,8 +180,8 @@ func (t tenant) window(name string, now time.Time) (window, error) {
 	return window{s.ID, s}, nil
 }
 
-// named gives rows their names, drops those of people who may not be shown, and
-// puts equals in the order of names.
+// named gives rows their names, drops those of people who may not be shown and of
+// units too small to be, and puts equals in the order of names.
 func (b *Boards) named(ctx context.Context, t tenant, unit Unit, rows []archiveRow) ([]Row, error) {
 	ids := make([]string, len(rows))
 	for i, r := range rows {
@@ -196,7 +197,7 @@ func (b *Boards) named(ctx context.Context, t tenant, unit Unit, rows []archiveR
 	}
 	for _, r := range rows {
 		name, ok := names[r.ID]
-		if !ok && unit == People {
+		if !ok && unit == People || r.Small {
 			continue
 		}
 		named = append(named, Row{Rank: r.Rank, ID: r.ID, Name: cmp.Or(name, r.ID), Sum: r.Sum, Fair: r.Fair})

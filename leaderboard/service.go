@@ -115,6 +115,9 @@ type Boards struct {
 	apply, page, standing, lease *redis.Script
 
 	margin time.Duration // the constant, but for the test that takes it away
+	// least is season.MinMembers, the people of a unit that is shown, but for
+	// tests of what is counted.
+	least int64
 
 	applies   *store.Group[[]*points.Posting] // see Apply
 	standings *store.Group[*standingQuery]    // see Standing
@@ -150,6 +153,7 @@ func New(p Parts) *Boards {
 		standing:    redis.NewScript(standingSource),
 		lease:       redis.NewScript(leaseSource),
 		margin:      margin,
+		least:       season.MinMembers,
 		rebuilds:    make(chan struct{}, maxRebuilds),
 		tenants:     newCache[string, tenant](1024),
 		fairs:       newCache[fairKey, *fairTable](4096),

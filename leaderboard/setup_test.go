@@ -95,6 +95,9 @@ type world struct {
 	engine store.Engine
 	boards *Boards
 	keeper *keeper
+	// cells: units of few people are kept from sight, as they are outside of
+	// tests of what is counted.
+	cells bool
 }
 
 // newWorld stands at noon of the Wednesday in the campaign's second season; its
@@ -135,13 +138,17 @@ func newSQLite(t testing.TB) store.Engine {
 
 // node is another process on the same campaign.
 func (w *world) node() *Boards {
-	return New(Parts{
+	b := New(Parts{
 		Redis: w.redis, Store: w.engine, Ledger: w.book, Names: w.names, Clock: w.clock, Rules: w.book.rules,
 		Campaigns: oneCampaign{&campaign.Campaign{
 			Meta: store.Meta{ID: w.id}, Root: "it.l", TimeZone: "UTC", CreatedAt: monday.Add(-5 * 24 * time.Hour),
 		}},
 		Log: slog.New(slog.DiscardHandler),
 	})
+	if !w.cells {
+		b.least = 0
+	}
+	return b
 }
 
 // act records and applies.

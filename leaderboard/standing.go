@@ -28,7 +28,8 @@ type Standing struct {
 	// they would have.
 	Person Place
 	// Units are the team on teams:all, then the regions from the largest, each
-	// on the board of its parent. None for what is not on its board.
+	// on the board of its parent. None for what is not on its board, or is too
+	// small to be shown, see Page.
 	Units []UnitStanding
 }
 
@@ -217,6 +218,9 @@ func (b *Boards) takeStanding(ctx context.Context, t tenant, gen string, w windo
 		fairs, err := b.fair(ctx, t, gen, w, u.board, []score{{u.id, sum}})
 		if err != nil {
 			return err
+		}
+		if fairs.isSmall(u.id) {
+			continue
 		}
 		s.Units = append(s.Units, UnitStanding{Board: u.board.String(), ID: u.id, Sum: sum, Fair: fairs.of(u.id), Place: place})
 	}

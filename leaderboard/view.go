@@ -62,7 +62,7 @@ func (v *view) archiveRows(fairs *fairTable) []archiveRow {
 	rows := make([]archiveRow, len(v.rows))
 	ranks := v.ranks()
 	for i, row := range v.rows {
-		rows[i] = archiveRow{ID: row.id, Rank: ranks[i], Sum: row.sum, Fair: fairs.of(row.id)}
+		rows[i] = archiveRow{ID: row.id, Rank: ranks[i], Sum: row.sum, Fair: fairs.of(row.id), Small: fairs.isSmall(row.id)}
 	}
 	return rows
 }

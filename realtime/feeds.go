@@ -3,6 +3,7 @@ package realtime
 import (
 	"bytes"
 	"context"
+	"errors"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -176,15 +177,27 @@ func (f *Feeds) restart(ctx context.Context, key feedKey, seen string) error {
 	return nil
 }
 
-// board reads the state of a board; ok is false when there is none.
+// board reads the state of a board; ok is false when there is none, or nobody keeps
+// it: what is left of a publisher that went away may show somebody who has hidden
+// since. The next publisher begins an epoch of its own.
 func (f *Feeds) board(ctx context.Context, key feedKey) (at Position, state string, ok bool, err error) {
-	values, err := f.rdb.HMGet(ctx, key.meta(), "e", "o", "s").Result()
+	var lease *redis.StringCmd
+	var meta *redis.SliceCmd
+	_, _ = f.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error { // each says its own error
+		lease = pipe.Get(ctx, key.lease())
+		meta = pipe.HMGet(ctx, key.meta(), "e", "o", "s")
+		return nil
+	})
+	values, err := meta.Result()
+	if err == nil && !errors.Is(lease.Err(), redis.Nil) {
+		err = lease.Err()
+	}
 	if err != nil {
 		return at, "", false, fmt.Errorf("realtime: read %s: %w", key.name, err)
 	}
 	epoch, _ := values[0].(string)
 	state, hasState := values[2].(string)
-	if epoch == "" || !hasState {
+	if epoch == "" || !hasState || lease.Val() != epoch {
 		return at, "", false, nil
 	}
 	at.Epoch = epoch

@@ -88,7 +88,7 @@ func defaultLimits() limits {
 	return limits{
 		connectWait: 5 * time.Second, idle: 60 * time.Second, ping: 25 * time.Second, write: 5 * time.Second,
 		linger: time.Second, ask: 3 * time.Second, tick: time.Second, check: 5 * time.Second, meCheck: time.Minute,
-		keepStream: 30 * time.Second, boardTick: 250 * time.Millisecond, boardCheck: 15 * time.Second, lease: 6 * time.Second,
+		keepStream: 30 * time.Second, boardTick: 250 * time.Millisecond, boardCheck: 5 * time.Second, lease: 6 * time.Second,
 		claimEvery: time.Second, slowAfter: time.Second,
 		requestBytes: 4 << 10, requestRate: 10, requestBurst: 20, subscriptions: 64, perSubject: 5,
 		queueFrames: 64, queueBytes: 256 << 10, replies: 64, writeBytes: 32 << 10,

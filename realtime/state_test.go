@@ -235,6 +235,32 @@ func TestABoardWaitsForItsSource(t *testing.T) {
 	p.expectState("snapshot", false)
 }
 
+// TestWhatNobodyKeepsIsNotShown: a board that was published, and that its publisher
+// then left, is not given to anybody as it was: who was on it may have hidden since.
+func TestWhatNobodyKeepsIsNotShown(t *testing.T) {
+	rdb := openRedis(t)
+	boards := newBoardsFake()
+	boards.set(teamsRef, teams(30, 20))
+	share := func(h *Hub) { h.opts.Boards = boards }
+	first := startServer(t, rdb, share)
+	p := first.connect("ann")
+	p.subscribe("board:teams:it")
+	p.expectState("snapshot", false)
+	first.stop()
+
+	boards.set(teamsRef, teams(30))
+	boards.setFail(errors.New("redis: away"))
+	second := startServer(t, rdb, share)
+	p = second.connect("bob")
+	p.subscribe("board:teams:it")
+	waitFor(t, "a claim", second.stream(boardKey(testCampaign, Feed{Boards, "teams:it"}, "season")).claimed.Load)
+	boards.setFail(nil)
+	var board client.Board
+	if p.follow(&board, p.expectState("snapshot", false)); len(board.Rows) != 1 {
+		t.Errorf("what was left by a publisher is shown: %+v", board.Rows)
+	}
+}
+
 // TestBoardsAreCoalesced: however often a board changes, it is published once a
 // tick, and what is published last is the board.
 func TestBoardsAreCoalesced(t *testing.T) {

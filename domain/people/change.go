@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/musterhq/muster/internal/errs"
-	"github.com/musterhq/muster/store"
 )
 
 // Change is what a person changes about themselves. A nil field stays.
@@ -105,7 +104,7 @@ func (c *Change) apply(p *Person, now time.Time) {
 	}
 	if c.Hidden != nil && *c.Hidden != p.Hidden {
 		p.Hidden = *c.Hidden
-		p.Add(store.Effect{ID: "hide/" + store.NewID(), Kind: EffectHide, Due: now, Data: map[string]string{"person": p.ID}})
+		p.tellHidden(now)
 	}
 }
 

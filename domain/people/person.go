@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/musterhq/muster/domain/campaign"
@@ -113,12 +114,21 @@ const adultAge = 18
 // whatever their birthday. In the year in which they turn it, it says no.
 func surely(age, yearOfBirth int, now time.Time) bool { return now.Year()-yearOfBirth > age }
 
+// minor says whether the person may be younger than adultAge; who never gave a year
+// of birth is taken at their word that they need not.
+func (p *Person) minor(now time.Time) bool {
+	return p.YearOfBirth != 0 && !surely(adultAge, p.YearOfBirth, now)
+}
+
+// OffBoards says whether the person is on no public board: hidden by their own
+// wish, or a minor, whatever they wish. Their team and region keep the credit.
+func (p *Person) OffBoards(now time.Time) bool { return p.Hidden || p.minor(now) }
+
 // PublicName is the name that others may see: the display name where the
 // person chose to show it, is not hidden and is not a minor; else the
 // pseudonym of the account.
 func (p *Person) PublicName(now time.Time) string {
-	minor := p.YearOfBirth != 0 && !surely(adultAge, p.YearOfBirth, now)
-	if p.NameShown && p.DisplayName != "" && !p.Hidden && !minor {
+	if p.NameShown && p.DisplayName != "" && !p.OffBoards(now) {
 		return p.DisplayName
 	}
 	return Pseudonym(p.Account)
@@ -173,9 +183,16 @@ func (p *Person) stampRoles(now time.Time) {
 }
 
 // join asks the ledger to take the person in, once they have a team.
-func (p *Person) join(zone string) {
+func (p *Person) join(zone string, now time.Time) {
 	p.Add(store.Effect{
 		ID: "join/" + p.Account, Kind: EffectJoin, Due: p.CreatedAt,
-		Data: map[string]string{"account": p.Account, "team": p.Team, "region": p.Region, "time_zone": zone},
+		Data: map[string]string{
+			"account": p.Account, "team": p.Team, "region": p.Region, "time_zone": zone, "off_boards": strconv.FormatBool(p.OffBoards(now)),
+		},
 	})
+}
+
+// tellHidden asks the ledger to follow what OffBoards says.
+func (p *Person) tellHidden(now time.Time) {
+	p.Add(store.Effect{ID: "hide/" + store.NewID(), Kind: EffectHide, Due: now, Data: map[string]string{"person": p.ID}})
 }

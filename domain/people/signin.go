@@ -144,7 +144,7 @@ func (su *signUp) person(now time.Time) *Person {
 	su.place(p)
 	p.YearOfBirth = su.YearOfBirth
 	p.Consents = su.Consents
-	p.join(su.Zone)
+	p.join(su.Zone, now)
 	return p
 }
 
@@ -166,10 +166,13 @@ func (su *signUp) adds(p *Person) bool {
 func (su *signUp) add(p *Person, now time.Time) {
 	if p.Region == "" {
 		su.place(p)
-		p.join(su.Zone)
+		p.join(su.Zone, now)
 	}
-	if p.YearOfBirth == 0 {
+	if p.YearOfBirth == 0 && su.YearOfBirth != 0 {
 		p.YearOfBirth = su.YearOfBirth
+		if p.minor(now) && !p.Hidden {
+			p.tellHidden(now)
+		}
 	}
 	if len(su.Consents) == 0 || len(p.Consents)+len(su.Consents) > maxRecord {
 		return

@@ -44,7 +44,7 @@ func TestSignUpMakesThePersonOnceTheCodeIsEntered(t *testing.T) {
 	}
 	want.Add(store.Effect{
 		ID: "join/" + p.Account, Kind: people.EffectJoin, Due: want.CreatedAt,
-		Data: map[string]string{"account": p.Account, "team": "team-ge", "region": genova, "time_zone": "Europe/Rome"},
+		Data: map[string]string{"account": p.Account, "team": "team-ge", "region": genova, "time_zone": "Europe/Rome", "off_boards": "false"},
 	})
 	stored, err := h.Person(ctx, liguria, p.ID)
 	if err != nil {

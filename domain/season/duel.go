@@ -23,8 +23,7 @@ type Duel struct {
 //
 // The answer does not depend on the order of the units; it holds for the whole
 // season as long as it is given what held at the season's start. Units of fewer
-// than MinMembers members are matched too, after all others: what a duel shows is
-// never less than their sums.
+// than MinMembers members are not matched: their sums are shown to nobody.
 func Duels(season string, units []Entrant, names map[string]string) []Duel {
 	order := func(a, b Entrant) int {
 		return cmp.Or(
@@ -34,7 +33,6 @@ func Duels(season string, units []Entrant, names map[string]string) []Duel {
 			cmp.Compare(a.ID, b.ID),
 		)
 	}
-	small := slices.DeleteFunc(slices.Clone(units), func(e Entrant) bool { return e.Members >= MinMembers })
 	duels := make([]Duel, 0, len(units)/2)
 	var over []Entrant
 	match := func(group []Entrant) {
@@ -50,7 +48,6 @@ func Duels(season string, units []Entrant, names map[string]string) []Duel {
 	for _, group := range sizeGroups(units) {
 		match(group)
 	}
-	match(small)
 	for pair := range slices.Chunk(over, 2) {
 		if len(pair) == 2 {
 			slices.SortFunc(pair, order)

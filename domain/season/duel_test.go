@@ -33,9 +33,9 @@ func TestDuels(t *testing.T) {
 		{"a first season: by members, then name",
 			[]Entrant{{ID: "sv", Members: 30}, {ID: "ge", Members: 40}, {ID: "im", Members: 30}, {ID: "sp", Members: 35}},
 			[]Duel{{ID: "2026-w48:ge:sp", Left: "ge", Right: "sp"}, {ID: "2026-w48:im:sv", Left: "sv", Right: "im"}}},
-		{"those of fewer than five members too",
-			[]Entrant{{ID: "ge", Members: 4}, {ID: "im", Members: 0}, {ID: "sp", Members: 900}},
-			[]Duel{{ID: "2026-w48:ge:im", Left: "ge", Right: "im"}}},
+		{"those of fewer than five members are not matched",
+			[]Entrant{{ID: "ge", Members: 4}, {ID: "im", Members: 0}, {ID: "sp", Members: 900}, {ID: "sv", Members: 5}},
+			[]Duel{{ID: "2026-w48:sp:sv", Left: "sp", Right: "sv"}}},
 	}
 	names := map[string]string{"sv": "A", "im": "B"}
 	for _, tt := range tests {
@@ -78,10 +78,10 @@ func TestDuelsMatchEverybodyOnce(t *testing.T) {
 				across++
 			}
 		}
-		if len(duels) != n/2 {
-			t.Fatalf("%d duels of %d", len(duels), n)
+		if len(duels) != len(leagueOf)/2 {
+			t.Fatalf("%d duels of %d units", len(duels), len(leagueOf))
 		}
-		if odd := len(leagues) + 1; across > odd/2 {
+		if odd := len(leagues); across > odd/2 {
 			t.Fatalf("%d duels across %d leagues", across, len(leagues))
 		}
 		if diff := cmp.Diff(duels, Duels("2026-w48", rapid.Permutation(units).Draw(t, "shuffled"), names)); diff != "" {

@@ -75,7 +75,7 @@ func calendarOf(campaigns *campaign.Service, c *campaign.Campaign) (season.Calen
 
 // join carries out people.EffectJoin: the person's first posting.
 func (a *App) join(ctx context.Context, campaignID string, e store.Effect) error {
-	member := points.Member{Account: e.Data["account"], Team: e.Data["team"], Region: e.Data["region"], TimeZone: e.Data["time_zone"]}
+	member := points.Member{Account: e.Data["account"], Team: e.Data["team"], Region: e.Data["region"], TimeZone: e.Data["time_zone"], Hidden: e.Data["off_boards"] == "true"}
 	posting, err := a.Points.Join(ctx, campaignID, member)
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func (a *App) hide(ctx context.Context, campaignID string, e store.Effect) error
 		return err
 	}
 	member := points.Member{Account: person.Account, Team: person.Team, Region: person.Region, TimeZone: person.TimeZone}
-	posting, err := a.Points.Hide(ctx, campaignID, member, person.Hidden)
+	posting, err := a.Points.Hide(ctx, campaignID, member, person.OffBoards(a.clock.Now()))
 	if err != nil {
 		return err
 	}

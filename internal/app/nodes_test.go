@@ -112,12 +112,19 @@ func (n *nodes) soon(what string, ok func() bool) {
 // enter signs a person of Genova up and in, on the first node.
 func (n *nodes) enter(email string) (people.Tokens, *people.Person) {
 	n.t.Helper()
+	return n.enterAs(people.SignUpRequest{Email: email, Postcode: "16121"})
+}
+
+// enterAs signs somebody up where their postcode says, and in.
+func (n *nodes) enterAs(r people.SignUpRequest) (people.Tokens, *people.Person) {
+	n.t.Helper()
 	ctx := context.Background()
-	placed, err := n.first.Campaigns.Lookup(ctx, town, "16121", "")
+	placed, err := n.first.Campaigns.Lookup(ctx, town, r.Postcode, "")
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	request, err := n.first.People.SignUp(ctx, town, people.SignUpRequest{Email: email, Postcode: "16121", Region: placed.Region.ID, Team: placed.Team.ID})
+	r.Region, r.Team = placed.Region.ID, placed.Team.ID
+	request, err := n.first.People.SignUp(ctx, town, r)
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -134,6 +141,15 @@ func (n *nodes) enter(email string) (people.Tokens, *people.Person) {
 
 // do makes a call and gives status and code of the answer.
 func (n *nodes) do(a *App, method, path, token string, body any) (int, string) {
+	n.t.Helper()
+	status, raw := n.raw(a, method, path, token, body)
+	var answer struct{ Code string }
+	_ = json.Unmarshal(raw, &answer) // not every answer is an object
+	return status, answer.Code
+}
+
+// raw makes a call and gives the answer as it came.
+func (n *nodes) raw(a *App, method, path, token string, body any) (int, []byte) {
 	n.t.Helper()
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -153,11 +169,10 @@ func (n *nodes) do(a *App, method, path, token string, body any) (int, string) {
 		n.t.Fatal(err)
 	}
 	defer response.Body.Close()
-	var answer struct{ Code string }
-	if raw, err = io.ReadAll(response.Body); err == nil {
-		_ = json.Unmarshal(raw, &answer) // not every answer is an object
+	if raw, err = io.ReadAll(response.Body); err != nil {
+		n.t.Fatal(err)
 	}
-	return response.StatusCode, answer.Code
+	return response.StatusCode, raw
 }
 
 // must makes a call that must succeed.
@@ -182,6 +197,7 @@ type frame struct {
 	Type   string
 	Event  string
 	Result json.RawMessage
+	Data   json.RawMessage
 }
 
 // connect opens a live connection on a node.
