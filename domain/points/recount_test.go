@@ -19,9 +19,9 @@ func TestRecountFindsWhatWasChanged(t *testing.T) {
 		{"the state's season", func(ps []*Posting) []*Posting { ps[3].State.Seasons[0].Points--; return ps }, "season 2026-w47"},
 		{"the state's team", func(ps []*Posting) []*Posting { ps[3].State.Seasons[0].Team = "team-x"; return ps }, "season 2026-w47"},
 		{"the state's streak", func(ps []*Posting) []*Posting { ps[3].State.Streak.Weeks = 52; return ps }, "streak"},
-		{"a quantity", func(ps []*Posting) []*Posting { ps[0].Actions[0].Quantity = 79; return ps }, "is not the whole of what it voids"},
+		{"a quantity", func(ps []*Posting) []*Posting { ps[0].Actions[0].Quantity = 79; return ps }, "is not the whole of what it is about"},
 		{"another quantity", func(ps []*Posting) []*Posting { ps[1].Actions[0].Quantity = 19; return ps }, "all-time shares"},
-		{"a day", func(ps []*Posting) []*Posting { ps[0].Actions[0].Day = "2026-11-17"; return ps }, "is not the whole of what it voids"},
+		{"a day", func(ps []*Posting) []*Posting { ps[0].Actions[0].Day = "2026-11-17"; return ps }, "is not the whole of what it is about"},
 		{"a quantity of nothing", func(ps []*Posting) []*Posting { ps[1].Actions[0].Quantity = 0; return ps }, "has quantity 0"},
 		{"a posting left out", func(ps []*Posting) []*Posting { return append(ps[:1], ps[2:]...) }, "number 3 where 2 is due"},
 		{"the first left out", func(ps []*Posting) []*Posting { return ps[1:] }, "number 2 where 1 is due"},
@@ -31,14 +31,14 @@ func TestRecountFindsWhatWasChanged(t *testing.T) {
 			return ps
 		}, "before the one ahead"},
 		{"another rule set", func(ps []*Posting) []*Posting { ps[2].Rules = "v0"; return ps }, `rule set "v0"`},
-		{"a void of nothing", func(ps []*Posting) []*Posting { ps[2].Actions[0].Of = "z"; return ps }, "cannot be voided"},
-		{"a void under another id", func(ps []*Posting) []*Posting { ps[2].Actions[0].ID = "z"; return ps }, "cannot be voided"},
+		{"a void of nothing", func(ps []*Posting) []*Posting { ps[2].Actions[0].Of = "z"; return ps }, "cannot be said"},
+		{"a void under another id", func(ps []*Posting) []*Posting { ps[2].Actions[0].ID = "z"; return ps }, "cannot be said"},
 		{"a second void", func(ps []*Posting) []*Posting {
 			again := ps[2].Actions[0]
 			again.ID = "a/void/void"
 			ps[3].Actions = append(ps[3].Actions, again)
 			return ps
-		}, "cannot be voided"},
+		}, "cannot be said"},
 		{"a kind there never was", func(ps []*Posting) []*Posting { ps[1].Actions[0].Kind = "dance"; return ps }, "all-time shares"},
 	}
 	for _, tt := range tests {
