@@ -108,7 +108,7 @@ func TestRulingsOnForgottenDays(t *testing.T) {
 	if days := r.Posting.State.Days; len(days) != 1 {
 		t.Fatalf("nothing is forgotten: %+v", days)
 	}
-	r = f.record(f.act("fourth", "door", 1))
+	f.record(f.act("fourth", "door", 1))
 	held := f.rule(HoldIt, "first")
 	if e := held.Entries[0]; e.Points != -1800 || e.Season != "" {
 		t.Errorf("%+v", e)
