@@ -249,7 +249,7 @@ func (w *world) said(id string, v Verdict) bool {
 func (w *world) noteRulings(t *rapid.T, entries []Entry) {
 	for _, e := range entries {
 		held := w.said(e.Of, HoldIt) && !w.said(e.Of, ClearIt)
-		v := e.verdict()
+		v := e.Verdict()
 		if w.said(e.Of, v) || w.said(e.Of, VoidIt) || v == ClearIt && !held || (e.Quantity == 0) != (v == VoidIt && held) || v == VoidIt && held && e.Points != 0 {
 			t.Fatalf("%+v after %v", e, w.rulings)
 		}

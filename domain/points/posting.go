@@ -53,8 +53,8 @@ type Entry struct {
 	Reason string `bson:"reason,omitempty"`
 }
 
-// verdict is what an entry says of another, "" of an action.
-func (e *Entry) verdict() Verdict {
+// Verdict is what an entry says of another, "" of an action.
+func (e *Entry) Verdict() Verdict {
 	if e.Of == "" {
 		return ""
 	}

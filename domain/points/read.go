@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -98,6 +99,49 @@ func (s *Service) History(ctx context.Context, campaign, account, cursor string,
 	return page, s.stand(ctx, campaign, account, page.Entries)
 }
 
+// Recent reads what an account did and recorded since an instant, newest first,
+// without what is said of it. Errors: Unavailable ledger_unavailable.
+func (s *Service) Recent(ctx context.Context, campaign, account string, since time.Time) ([]Past, error) {
+	var found []Past
+	said := map[string][]Entry{}
+	now := s.clock.Now()
+	q := store.Query{Index: "account", Equal: []any{account}, Desc: true, Limit: MaxPage, Where: []store.Cond{{Field: "actions", Op: store.IsSet}}}
+	for p, err := range s.postings.Scan(ctx, campaign, q) {
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		if p.RecordedAt.Before(since) {
+			break
+		}
+		for i := len(p.Actions) - 1; i >= 0; i-- {
+			e := p.Actions[i]
+			if e.Of != "" {
+				said[e.Of] = append(said[e.Of], e)
+				continue
+			}
+			past := Past{Entry: e, N: p.N, RecordedAt: p.RecordedAt, Said: said[e.ID]}
+			slices.Reverse(past.Said)
+			past.settle(now)
+			found = append(found, past)
+		}
+	}
+	return found, nil
+}
+
+// settle reads what has become of an action from what was said of it.
+func (p *Past) settle(now time.Time) {
+	a := pastAct{Entry: p.Entry}
+	for _, about := range p.Said {
+		a.note(about.Verdict())
+	}
+	p.Standing = a.standing(p.RecordedAt, now)
+}
+
+// Was says whether a verdict was said of an action.
+func (p *Past) Was(v Verdict) bool {
+	return slices.ContainsFunc(p.Said, func(e Entry) bool { return e.Verdict() == v })
+}
+
 // stand says of each action of a page what has become of it.
 func (s *Service) stand(ctx context.Context, campaign, account string, entries []Past) error {
 	if len(entries) == 0 {
@@ -126,11 +170,7 @@ func (s *Service) stand(ctx context.Context, campaign, account string, entries [
 			continue
 		}
 		e.Said = said[e.ID]
-		a := pastAct{Entry: e.Entry}
-		for _, about := range e.Said {
-			a.note(about.verdict())
-		}
-		e.Standing = a.standing(e.RecordedAt, now)
+		e.settle(now)
 	}
 	return nil
 }

@@ -291,7 +291,7 @@ func (p *past) add(t *terms, posting *Posting) {
 			p.order = append(p.order, e.ID)
 			continue
 		}
-		p.acts[e.Of].note(e.verdict())
+		p.acts[e.Of].note(e.Verdict())
 	}
 }
 

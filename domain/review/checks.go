@@ -47,8 +47,8 @@ type Window struct {
 	// Mates share a device with the person. What they confirm counts for nothing.
 	Mates map[string]bool
 	// Upline are those who recruited the person, those who recruited them, and so
-	// on.
-	Upline map[string]bool
+	// on, and since when that is said.
+	Upline map[string]time.Time
 	// Cleared are checks whose finding somebody cleared of this person not long
 	// ago: each counts for less.
 	Cleared map[Check]bool
@@ -430,9 +430,13 @@ func device(w *Window) *Finding {
 	}
 }
 
-// ring looks at whom the person recruited.
+// ring looks at whom the person recruited. Of what goes round, only what was said
+// last cannot be.
 func ring(w *Window) *Finding {
-	round := w.with(func(a *Act) bool { return w.Upline[a.Evidence.Recruited] })
+	round := w.with(func(a *Act) bool {
+		since, above := w.Upline[a.Evidence.Recruited]
+		return above && since.Before(a.Evidence.GivenAt)
+	})
 	if len(round) > 0 {
 		return &Finding{Check: ReferralRing, Enough: true, Actions: ids(round), Text: "Somebody is said to have been recruited by those they recruited themselves."}
 	}

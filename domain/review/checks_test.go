@@ -95,8 +95,9 @@ func TestChecks(t *testing.T) {
 		{"an office's tablet", device, Window{Acts: acts(3, onDevice), Devices: map[string]DeviceUse{"d": {12, 2}}}, 3, false},
 		{"a farm", device, Window{Acts: acts(3, onDevice), Devices: map[string]DeviceUse{"d": {12, 9}}}, 3, true},
 
-		{"recruits", ring, Window{Acts: acts(3, recruits), Upline: map[string]bool{"x": true}}, 0, false},
-		{"who recruited them", ring, Window{Acts: acts(3, recruits), Upline: map[string]bool{"r1": true}}, 1, true},
+		{"recruits", ring, Window{Acts: acts(3, recruits), Upline: map[string]time.Time{"x": {}}}, 0, false},
+		{"who recruited them", ring, Window{Acts: acts(3, recruits), Upline: map[string]time.Time{"r1": noon.Add(-time.Hour)}}, 1, true},
+		{"who said later that they had recruited them", ring, Window{Acts: acts(3, recruits), Upline: map[string]time.Time{"r1": noon.Add(time.Hour)}}, 0, false},
 		{"one on the own device", ring, Window{Acts: acts(3, recruits), Mates: map[string]bool{"r1": true}}, 0, false},
 		{"two on the own device", ring, Window{Acts: acts(3, recruits), Mates: map[string]bool{"r1": true, "r2": true}}, 2, false},
 		{"four on the own device", ring, Window{Acts: acts(5, recruits), Mates: map[string]bool{"r1": true, "r2": true, "r3": true, "r4": true}}, 4, true},
@@ -132,7 +133,9 @@ func TestChecks(t *testing.T) {
 
 func onDevice(_ int, a *Act) { a.Evidence.Device = "d" }
 
-func recruits(i int, a *Act) { a.Kind, a.Evidence.Recruited = "signup_recruited", fmt.Sprint("r", i) }
+func recruits(i int, a *Act) {
+	a.Kind, a.Evidence.Recruited, a.Evidence.GivenAt = "signup_recruited", fmt.Sprint("r", i), noon
+}
 
 // One hint withholds nothing and two do; what a partner confirmed is in no hint,
 // unless they share a device; what somebody cleared counts for less.

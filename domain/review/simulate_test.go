@@ -2,6 +2,7 @@ package review
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -68,7 +69,7 @@ func population(seed uint64, honestPeople int, share float64) *sim {
 
 // live draws what a person does: the same each time.
 func (s *sim) live(i int) (acts []Act, ends []time.Time) {
-	g := &simLife{Rand: rand.New(rand.NewPCG(s.seed, uint64(1000+i))), p: s.people[i]}
+	g := &simLife{Rand: rand.New(rand.NewPCG(s.seed, uint64(1000+i))), p: s.people[i], sim: s}
 	g.live()
 	slices.SortStableFunc(g.acts, func(a, b Act) int { return a.At.Compare(b.At) })
 	return g.acts, g.ends
@@ -123,9 +124,12 @@ func (s *sim) share(r *rand.Rand) {
 			families[i].recruits = append(families[i].recruits, member.id)
 		}
 	}
-	for i, p := range take(.1) { // the usual way: friends with phones of their own
-		for k := range 1 + r.IntN(4) {
-			p.recruits = append(p.recruits, byKind[honest][(i*7+k*13)%len(byKind[honest])].id)
+	friends, next := take(.1), 0
+	loners := take(.3)
+	for _, p := range friends { // the usual way: friends with phones of their own
+		for range 1 + r.IntN(4) {
+			p.recruits = append(p.recruits, loners[next].id)
+			next++
 		}
 	}
 	farmers := byKind["device_farm"]
@@ -144,16 +148,18 @@ func (s *sim) share(r *rand.Rand) {
 			size += left
 		}
 		members := rings[from : from+size]
-		for i, p := range members {
-			p.recruits = append(p.recruits, members[(i+1)%size].id)
+		for _, p := range members { // each says to have recruited all others
+			for _, other := range members {
+				if other != p {
+					p.recruits = append(p.recruits, other.id)
+				}
+			}
 		}
 		from += size
 	}
 	for _, p := range s.people {
 		for _, recruit := range p.recruits {
-			if p.kind != honest || !slices.Contains(s.up[p.id], recruit) {
-				s.up[recruit] = append(s.up[recruit], p.id)
-			}
+			s.up[recruit] = append(s.up[recruit], p.id)
 		}
 	}
 }
@@ -183,20 +189,33 @@ func (s *sim) use() {
 	}
 }
 
-func (s *sim) upline(account string) map[string]bool {
-	found := map[string]bool{}
-	next := s.up[account]
-	for range 8 {
-		var above []string
-		for _, a := range next {
-			if !found[a] && len(found) < 64 {
-				found[a] = true
-				above = append(above, s.up[a]...)
+func (s *sim) upline(account string) map[string]time.Time {
+	found := map[string]time.Time{}
+	next := map[string]time.Time{account: {}}
+	for range upLevels {
+		above := map[string]time.Time{}
+		for below, since := range next {
+			for _, a := range s.up[below] {
+				if _, known := found[a]; known || a == account || len(found) >= maxUp {
+					continue
+				}
+				said := s.recruitedAt(a, below)
+				if said.Before(since) {
+					said = since
+				}
+				found[a], above[a] = said, said
 			}
 		}
 		next = above
 	}
 	return found
+}
+
+// recruitedAt is when one says to have recruited another.
+func (s *sim) recruitedAt(by, whom string) time.Time {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%d %s %s", s.seed, by, whom)
+	return time.Unix(simStart, 0).UTC().Add(time.Duration(h.Sum64()%(simDays*24*60)) * time.Minute)
 }
 
 // run looks at everybody after each of their sessions, as the worker does after
@@ -248,6 +267,7 @@ func (s *sim) run() (byKind, byOddity map[string]*simOutcome, byCheck map[Check]
 // simLife draws what one person does.
 type simLife struct {
 	*rand.Rand
+	sim      *sim
 	p        *simPerson
 	acts     []Act
 	ends     []time.Time // of sessions
@@ -298,9 +318,8 @@ func (g *simLife) live() {
 		g.free = g.at.Add(time.Hour)
 	}
 	for _, recruit := range p.recruits {
-		g.at = time.Unix(simStart, 0).UTC().Add(time.Duration(g.IntN(simDays*24)) * time.Hour)
-		a := g.act("signup_recruited", 1)
-		a.Evidence = &Evidence{Recruited: recruit, Device: p.device}
+		g.at = g.sim.recruitedAt(p.id, recruit)
+		g.act("signup_recruited", 1).Evidence = &Evidence{Recruited: recruit, Device: p.device, GivenAt: g.at}
 		g.ends = append(g.ends, g.at)
 	}
 	slices.SortFunc(g.ends, time.Time.Compare)
