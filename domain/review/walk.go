@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/musterhq/muster/store"
 )
 
@@ -16,7 +18,8 @@ import (
 const (
 	margin    = 60 * time.Second
 	beat      = 5 * time.Second
-	walkPage  = 200
+	walkPage  = 1000
+	atOnce    = 4 // people looked at
 	leaseLife = 30 * time.Second
 	// looksBack is how much of a ledger that was never walked is looked at: what
 	// is provisional still.
@@ -83,15 +86,8 @@ func (s *Service) Walk(ctx context.Context, campaignID string) error {
 		if err != nil || len(postings) == 0 {
 			return err
 		}
-		looked := map[string]bool{}
-		for _, p := range postings {
-			if looked[p.Account] {
-				continue
-			}
-			looked[p.Account] = true
-			if err := s.look(ctx, campaignID, p.Account); err != nil {
-				return fmt.Errorf("look at %s: %w", p.Account, err)
-			}
+		if err := s.lookAll(ctx, campaignID, postings); err != nil {
+			return err
 		}
 		_, err = s.walks.Update(ctx, campaignID, walkID, func(kept *walk) error {
 			if kept.Mark != w.Mark || kept.Holder != s.id {
@@ -110,6 +106,26 @@ func (s *Service) Walk(ctx context.Context, campaignID string) error {
 			return nil
 		}
 	}
+}
+
+// lookAll looks once at everybody who has one of the postings.
+func (s *Service) lookAll(ctx context.Context, campaignID string, postings []Posting) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	looked := map[string]bool{}
+	for _, p := range postings {
+		if looked[p.Account] {
+			continue
+		}
+		looked[p.Account] = true
+		group.Go(func() error {
+			if err := s.look(ctx, campaignID, p.Account); err != nil {
+				return fmt.Errorf("look at %s: %w", p.Account, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
 // lease takes or extends the walk of a campaign; nil while another process has it.
