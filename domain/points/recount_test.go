@@ -64,3 +64,46 @@ func TestRecountFindsWhatWasChanged(t *testing.T) {
 		})
 	}
 }
+
+// Recount knows by itself what may be said of an action, and after what.
+func TestRecountFindsRulingsThatCannotBe(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(ps []*Posting)
+		want   string
+	}{
+		{"nothing", func([]*Posting) {}, ""},
+		{"a clear of what was never held", func(ps []*Posting) { ps[2].Actions[0].ID, ps[2].Actions[0].Of = "b/clear", "b" }, "cannot be said"},
+		{"a second hold", func(ps []*Posting) { ps[4].Actions[0].ID, ps[4].Actions[0].Of = "a/hold", "a" }, "is there twice"},
+		{"a verdict there is not", func(ps []*Posting) { ps[4].Actions[0].ID = "b/shame" }, "cannot be said"},
+		{"a hold of half", func(ps []*Posting) { ps[1].Actions[0].Quantity = -40 }, "is not the whole"},
+		{"a clear of more", func(ps []*Posting) { ps[2].Actions[0].Quantity = 81 }, "is not the whole"},
+		{"a void that takes off what is held", func(ps []*Posting) { ps[4].Actions[0].Quantity = -20 }, "is not the whole"},
+		{"a clear of what is void", func(ps []*Posting) {
+			again := ps[2].Actions[0]
+			again.ID, again.Of, again.Quantity = "b/clear", "b", 20
+			ps[4].Actions = append(ps[4].Actions, again)
+		}, "cannot be said"},
+		{"a hold that is not there", func(ps []*Posting) { ps[3].Actions = nil }, "is not the whole"},
+		{"points of a hold are not what it reads", func(ps []*Posting) { ps[1].Actions[0].Points = 0 }, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := setUp(t)
+			f.record(f.act("a", "door", 80), f.act("b", "door", 20))
+			f.rule(HoldIt, "a")
+			f.rule(ClearIt, "a")
+			f.rule(HoldIt, "b")
+			f.rule(VoidIt, "b")
+			ps := f.postings()
+			tt.change(ps)
+			count, err := Recount(nil, calendar, ps)
+			if err == nil {
+				err = count.Agrees(&ps[len(ps)-1].State)
+			}
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%v, want %q", err, tt.want)
+			}
+		})
+	}
+}

@@ -62,12 +62,12 @@ type DeviceUse struct {
 
 // Finding is what one check found.
 type Finding struct {
-	Check Check
+	Check Check `bson:"check"`
 	// Enough: it holds the actions alone. Otherwise a second check must find
 	// something too.
-	Enough  bool
-	Actions []string
-	Text    string // for the person and their lead
+	Enough  bool     `bson:"enough,omitempty"`
+	Actions []string `bson:"actions"`
+	Text    string   `bson:"text"` // for the person and their lead
 }
 
 // The limits, each with its source: field.md's figures where there is one. They

@@ -202,8 +202,8 @@ func TestWalkHoldsOnce(t *testing.T) {
 	// as there is room.
 	f.does("mill", 90)
 	f.walk()
-	if cases = f.casesOf("mill"); len(cases) != 1 || len(cases[0].Actions) != 190 {
-		t.Fatalf("%d cases, the first with %d", len(cases), len(cases[0].Actions))
+	if cases = f.casesOf("mill"); len(cases) != 1 || len(cases[0].Actions) != 190 || len(cases[0].Findings) != 1 || len(cases[0].Findings[0].Actions) != 190 {
+		t.Fatalf("%d cases, the first with %d: %+v", len(cases), len(cases[0].Actions), cases[0].Findings)
 	}
 	f.does("mill", 90)
 	f.walk()

@@ -609,7 +609,7 @@ func (g *simLife) cheat() {
 // of honest people who have anything withheld in two weeks. MUSTER_REVIEW_SEED
 // draws other people; the limits were set on 1.
 func TestCheatersAreFoundAndHonestPeopleAreNot(t *testing.T) {
-	const honestPeople = 20_000
+	honestPeople := 20_000
 	for _, tt := range []struct {
 		share             float64
 		seed              uint64
@@ -618,6 +618,12 @@ func TestCheatersAreFoundAndHonestPeopleAreNot(t *testing.T) {
 		{.01, 2, .85, .70},
 		{.24, 3, .88, .98},
 	} {
+		if raced { // what it looks for shows among fewer people too
+			honestPeople = 2000
+			if tt.share < .1 {
+				continue
+			}
+		}
 		if seed, err := strconv.ParseUint(os.Getenv("MUSTER_REVIEW_SEED"), 10, 64); err == nil {
 			tt.seed = seed
 		}

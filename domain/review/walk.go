@@ -247,15 +247,23 @@ func duplicateIsFine(err error) error {
 	return err
 }
 
-// put adds actions and what was found in them, and has them held.
+// put adds actions and what was found in them, and has them held. What a check finds
+// again is one finding, in its last words.
 func (c *Case) put(actions []string, findings []Finding, now time.Time) {
 	before := len(c.Actions)
 	c.Actions = append(c.Actions, actions...)
 	for _, f := range findings {
 		f.Actions = slices.DeleteFunc(slices.Clone(f.Actions), func(id string) bool { return !slices.Contains(actions, id) })
-		if len(f.Actions) > 0 {
-			c.Findings = append(c.Findings, f)
+		if len(f.Actions) == 0 {
+			continue
 		}
+		at := slices.IndexFunc(c.Findings, func(known Finding) bool { return known.Check == f.Check })
+		if at < 0 {
+			c.Findings = append(c.Findings, f)
+			continue
+		}
+		known := &c.Findings[at]
+		known.Enough, known.Text, known.Actions = known.Enough || f.Enough, f.Text, append(known.Actions, f.Actions...)
 	}
 	c.rule(before, "hold", actions, checksBy, checksOf(findings), now)
 }
