@@ -32,7 +32,9 @@ var (
 	// anyRole reads what is meant for people, by whatever token.
 	anyRole = access{roles: []campaign.Role{campaign.Supporter, campaign.Lead, campaign.Media, campaign.Staff, campaign.Admin}}
 	leads   = access{roles: []campaign.Role{campaign.Lead, campaign.Staff, campaign.Admin}}
-	staff   = access{roles: []campaign.Role{campaign.Staff, campaign.Admin}}
+	// judges decide about others, and answer for it by name.
+	judges = access{roles: []campaign.Role{campaign.Lead, campaign.Staff, campaign.Admin}, person: true}
+	staff  = access{roles: []campaign.Role{campaign.Staff, campaign.Admin}}
 	// managers answer for what they do by name.
 	managers = access{roles: []campaign.Role{campaign.Staff, campaign.Admin}, person: true}
 	admins   = access{roles: []campaign.Role{campaign.Admin}, person: true}

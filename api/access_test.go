@@ -103,7 +103,7 @@ func request(method, path, region, token string) call {
 	switch method + " " + path {
 	case "POST /tasks":
 		c.body = map[string]any{"kind": "door", "title": "Doors", "region": region, "capacity": 1, "ends_at": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}
-	case "GET /people":
+	case "GET /people", "GET /reviews":
 		c.path += "?region=" + region
 	case "GET /tasks":
 		if token == serviceStaff {

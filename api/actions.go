@@ -20,6 +20,8 @@ type actionInput struct {
 	Quantity   loose[int64]     `json:"quantity,omitempty"`
 	OccurredAt loose[time.Time] `json:"occurred_at,omitempty"`
 	Task       loose[string]    `json:"task,omitempty"`
+	// What is wrong in it is passed over: nobody loses points by it.
+	Evidence loose[evidenceInput] `json:"evidence,omitempty"`
 	// A newer app may say more than this server knows.
 	_ struct{} `additionalProperties:"true"`
 }
@@ -89,6 +91,12 @@ func (a *API) record(ctx context.Context, in *actionsInput) (*body[actionsAnswer
 	batch := points.Batch{SentAt: in.Body.SentAt, Actions: make([]points.Action, len(in.Body.Actions))}
 	for i, action := range in.Body.Actions {
 		batch.Actions[i] = action.action()
+	}
+	// Before the posting: what was recorded has its evidence, whatever ends here.
+	if statements := statementsOf(in.Body.Actions); len(statements) > 0 {
+		if err := a.parts.Reviews.Keep(ctx, in.Campaign, member.Account, statements); err != nil {
+			return nil, err
+		}
 	}
 	result, err := a.parts.Points.Record(ctx, in.Campaign, member, batch)
 	if err != nil {
@@ -203,6 +211,14 @@ type entryView struct {
 	Season     string `json:"season" doc:"Empty where it came too late for its season; it counts in all-time."`
 	Voids      string `json:"voids,omitempty" doc:"The action this entry takes back."`
 	Task       string `json:"task,omitempty"`
+	// Of an action.
+	State   string       `json:"state,omitempty" enum:"provisional,counted,quarantined,voided" doc:"Of an action: provisional for 48 hours, then counted, both on the boards; quarantined while it waits for a look; voided for good."`
+	Review  string       `json:"review,omitempty" doc:"Id of the review that it waits for, or that decided it."`
+	Reasons []reasonView `json:"reasons,omitempty" doc:"Why it waits for a look, or waited."`
+	// Of an entry about an action.
+	About string `json:"about,omitempty" doc:"The action that this entry is about."`
+	Says  string `json:"says,omitempty" enum:"hold,clear,void"`
+	By    string `json:"by,omitempty" enum:"you,checks,lead"`
 }
 
 type myActionsAnswer struct {
@@ -211,20 +227,45 @@ type myActionsAnswer struct {
 }
 
 func (a *API) myActions(ctx context.Context, in *myActionsInput) (*body[myActionsAnswer], error) {
-	page, err := a.parts.Points.History(ctx, in.Campaign, callerOf(ctx).Account, in.Cursor, cmp.Or(in.Limit, 50))
+	account := callerOf(ctx).Account
+	page, err := a.parts.Points.History(ctx, in.Campaign, account, in.Cursor, cmp.Or(in.Limit, 50))
+	if err != nil {
+		return nil, err
+	}
+	reviews, err := a.reviewsOf(ctx, in.Campaign, account, page.Entries)
 	if err != nil {
 		return nil, err
 	}
 	out := &body[myActionsAnswer]{Body: myActionsAnswer{Actions: make([]entryView, len(page.Entries)), Next: page.Next}}
-	for i, e := range page.Entries {
-		out.Body.Actions[i] = entryViewOf(e.Entry, e.RecordedAt)
+	for i := range page.Entries {
+		e := &page.Entries[i]
+		view := entryViewOf(e)
+		if c := reviews[e.ID]; c != nil && e.Of == "" {
+			view.Review, view.Reasons = c.Ref(), reasonViews(c, e.ID)
+		}
+		out.Body.Actions[i] = view
 	}
 	return out, nil
 }
 
-func entryViewOf(e points.Entry, recordedAt time.Time) entryView {
-	return entryView{
-		ID: e.ID, Kind: e.Kind, Quantity: e.Quantity, Points: e.Points, OccurredAt: Time{e.OccurredAt}, RecordedAt: Time{recordedAt},
-		Season: e.Season, Voids: e.Of, Task: e.Task,
+func entryViewOf(e *points.Past) entryView {
+	view := entryView{
+		ID: e.ID, Kind: e.Kind, Quantity: e.Quantity, Points: e.Points, OccurredAt: Time{e.OccurredAt}, RecordedAt: Time{e.RecordedAt},
+		Season: e.Season, Task: e.Task, State: string(e.Standing), About: e.Of, Says: string(e.Verdict()),
 	}
+	if e.Of == "" {
+		return view
+	}
+	switch e.By {
+	case "":
+		view.By = "you"
+	case points.Checks:
+		view.By = "checks"
+	default:
+		view.By = "lead"
+	}
+	if e.Verdict() == points.VoidIt {
+		view.Voids = e.Of
+	}
+	return view
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/people"
 	"github.com/musterhq/muster/domain/points"
+	"github.com/musterhq/muster/domain/review"
 	"github.com/musterhq/muster/domain/task"
 	"github.com/musterhq/muster/internal/clock"
 	"github.com/musterhq/muster/leaderboard"
@@ -46,6 +47,7 @@ type Parts struct {
 	People    *people.Service
 	Points    *points.Service
 	Tasks     *task.Service
+	Reviews   *review.Service
 	Boards    *leaderboard.Boards
 	Briefings *briefing.Service
 	Live      *realtime.Hub
@@ -149,6 +151,7 @@ func (a *API) routes() {
 	a.regions()
 	a.boards()
 	a.rules()
+	a.reviews()
 	a.briefings()
 	a.headquarters()
 	a.live()

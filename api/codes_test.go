@@ -14,7 +14,7 @@ var notHTTP = map[string]bool{
 	"campaign_exists": true, "campaign_id": true, "campaign_name": true, "minimum_age": true, "season_weeks": true, "parent_unknown": true,
 	"time_zone_unknown": true, "root_not_settable": true, "root_fixed": true, "root_unknown": true, "depth_fixed": true,
 	"depth_unknown": true, "country_unknown": true, "import_conflict": true, "import_empty": true, "import_format": true,
-	"import_unreadable": true, "lifetime_invalid": true, "bad_event": true, "member_incomplete": true, "boards_stale": true,
+	"import_unreadable": true, "lifetime_invalid": true, "bad_event": true, "member_incomplete": true, "ruling_incomplete": true, "boards_stale": true,
 	"delay_invalid": true, "keys_rotating": true, "key_unknown": true, "key_signs": true,
 }
 

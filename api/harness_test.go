@@ -42,8 +42,14 @@ IT,18030,,Triora,Liguria,08,Imperia,IM,,,43.99,7.76
 
 func start(t *testing.T) *house {
 	t.Helper()
+	return startBy(t, clock.System{})
+}
+
+// startBy starts a house by another clock, which must be near the machine's.
+func startBy(t *testing.T, c clock.Clock) *house {
+	t.Helper()
 	ctx := context.Background()
-	a, err := app.Open(ctx, app.Options{Data: t.TempDir(), Log: slog.New(slog.DiscardHandler), Clock: clock.System{}})
+	a, err := app.Open(ctx, app.Options{Data: t.TempDir(), Log: slog.New(slog.DiscardHandler), Clock: c})
 	if err != nil {
 		t.Fatal(err)
 	}

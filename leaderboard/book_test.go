@@ -49,6 +49,9 @@ type act struct {
 	late    bool
 	hidden  bool
 	visible time.Duration // after at
+	// withheld is what a hold takes off, negative what a clear puts back; points
+	// say it too.
+	withheld int64
 }
 
 // post writes the posting of an act. It answers nil while the account's last

@@ -32,6 +32,7 @@ type history struct {
 	homes    map[string]points.Home
 	hidden   map[string]bool
 	next     map[string]points.Home // from the next season on
+	withheld map[string]int64       // by account: points that a hold took off
 	log      []string
 	mutate   func(*Boards)
 }
@@ -66,6 +67,7 @@ func newHistory(t testing.TB, client redis.UniversalClient, hook *faults, seed u
 	h := &history{
 		rng: rand.New(rand.NewPCG(seed, 2)), faults: hook, mutate: m.boards,
 		homes: map[string]points.Home{}, hidden: map[string]bool{}, next: map[string]points.Home{},
+		withheld: map[string]int64{},
 	}
 	*hook = faults{h: h, quiet: true}
 	h.world = newWorldOn(t, client, newMemory())
@@ -174,10 +176,12 @@ func (h *history) post() {
 			a.points = 0
 		}
 	}
+	h.rule(&a)
 	p := h.book.post(a)
 	if p == nil {
 		return
 	}
+	h.withheld[account] += a.withheld
 	kind := []fault{none, none, none, dropped, dropped, unheard, delayed, delayed, lostReply, doubled, failover, overtaken}[h.rng.IntN(12)]
 	h.note("%s posts %d, season %v, hidden %v, seen after %v; fault %d", account, p.N, p.State.Seasons, a.hidden, a.visible, kind)
 	h.faults.arm(kind, 0, true)
@@ -185,6 +189,24 @@ func (h *history) post() {
 	h.faults.calm()
 	if (kind == dropped || kind == unheard) && h.rng.IntN(3) == 0 {
 		h.restart()
+	}
+}
+
+// rule makes of some acts a hold of what stands, or the clear of what is held: to
+// the boards they are points that go and come again.
+func (h *history) rule(a *act) {
+	held := h.withheld[a.account]
+	switch last := h.book.states[a.account]; {
+	case last == nil || h.rng.IntN(8) != 0:
+	case held > 0 && h.rng.IntN(2) == 0: // cleared, wherever it counts by now
+		a.points, a.withheld = held, -held
+	default:
+		s := last.State.Season(h.book.calendar.Of(a.at).ID)
+		if s == nil || s.Points < 1 || a.late {
+			return
+		}
+		a.withheld = 1 + h.rng.Int64N(s.Points)
+		a.points = -a.withheld
 	}
 }
 

@@ -197,6 +197,10 @@ func (k Keys) public(id string) (ed25519.PublicKey, bool) {
 // sessions, through every rotation, and tells nothing of the keys.
 func (k Keys) Mark() []byte { return k.derive("mark") }
 
+// Derive is a key of 32 bytes for a room that needs one, the same on every node and
+// through every rotation. It tells nothing of the keys.
+func (k Keys) Derive(purpose string) []byte { return k.derive("room", purpose) }
+
 // derive gives 32 bytes that only who holds the key can tell. The label keeps
 // the uses apart; no part may hold a zero byte.
 func (k Keys) derive(label string, parts ...string) []byte {

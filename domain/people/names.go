@@ -76,6 +76,16 @@ func (s *Service) Names(ctx context.Context, campaignID string, accounts []strin
 	return names, nil
 }
 
+// Linked is the person of an account, nil where nobody is linked to it any more. For
+// the house's own workers.
+func (s *Service) Linked(ctx context.Context, campaignID, account string) (*Person, error) {
+	found, err := s.linkedTo(ctx, campaignID, []string{account})
+	if err != nil {
+		return nil, storeError(err)
+	}
+	return found[0], nil
+}
+
 // linkedTo reads the person of each account, nil where there is none. An account
 // keeps its person for life, so whose it was when it was last looked for is read
 // by id, all in one call; only where that is not known, or they are gone, or

@@ -45,8 +45,8 @@ func (s *Service) Hide(ctx context.Context, campaign string, m Member, hidden bo
 	return last, err
 }
 
-// Voided is what became of a void.
-type Voided struct {
+// TakenBack is what became of a void.
+type TakenBack struct {
 	Entry Entry // the void: negative quantity, Of names the action
 	// Posting is the account's last one, Appended says that it is new; see
 	// Result.
@@ -56,27 +56,28 @@ type Voided struct {
 
 // Void takes an action back within VoidWindow of its RecordedAt. What it takes
 // off is what the day is worth less without the action's quantity, in the
-// action's season while that is open and in all-time. A second call answers
-// the first void, however late it comes.
+// action's season while that is open and in all-time; of an action that is held,
+// nothing more. A second call answers the first void, however late it comes; a
+// lead's is one too.
 //
 // Errors: NotFound action_unknown; Conflict void_too_late, and void_final for
 // the void of a void; Unavailable as Record.
-func (s *Service) Void(ctx context.Context, campaign string, m Member, actionID string) (Voided, error) {
+func (s *Service) Void(ctx context.Context, campaign string, m Member, actionID string) (TakenBack, error) {
 	t, err := s.terms(ctx, campaign, m)
 	if err != nil {
-		return Voided{}, err
+		return TakenBack{}, err
 	}
-	if !validID(strings.TrimSuffix(actionID, voidID(""))) {
-		return Voided{}, actionUnknown()
+	if !validID(strings.TrimSuffix(actionID, ruledID("", VoidIt))) {
+		return TakenBack{}, actionUnknown()
 	}
 	var void Entry
 	last, appended, err := s.append(ctx, campaign, m.Account, func(turn turn) (*Posting, error) {
-		done, err := s.holding(ctx, campaign, m.Account, voidID(actionID))
+		done, err := s.holding(ctx, campaign, m.Account, ruledID(actionID, VoidIt))
 		if err != nil {
 			return nil, err
 		}
 		if done != nil {
-			void = *entry(done, voidID(actionID))
+			void = *entry(done, ruledID(actionID, VoidIt))
 			return nil, nil
 		}
 		p, err := s.holding(ctx, campaign, m.Account, actionID)
@@ -94,13 +95,27 @@ func (s *Service) Void(ctx context.Context, campaign string, m Member, actionID 
 		case d.next.RecordedAt.Sub(p.RecordedAt) > VoidWindow:
 			return nil, errs.New(errs.Conflict, "void_too_late", "An action can be taken back within 15 minutes; ask your team lead to correct it.")
 		}
-		void = d.takeBack(*of, homeOf(t.calendar, p, *of))
+		held, err := s.quarantined(ctx, campaign, m.Account, actionID)
+		if err != nil {
+			return nil, err
+		}
+		void = d.takeBack(*of, homeOf(t.calendar, p, *of), held)
 		return d.finish(), nil
 	})
 	if err != nil {
-		return Voided{}, err
+		return TakenBack{}, err
 	}
-	return Voided{Entry: void, Posting: last, Appended: appended}, nil
+	return TakenBack{Entry: void, Posting: last, Appended: appended}, nil
+}
+
+// quarantined says whether an action that is not voided is held.
+func (s *Service) quarantined(ctx context.Context, campaign, account, actionID string) (bool, error) {
+	hold, err := s.holding(ctx, campaign, account, ruledID(actionID, HoldIt))
+	if err != nil || hold == nil {
+		return false, err
+	}
+	cleared, err := s.holding(ctx, campaign, account, ruledID(actionID, ClearIt))
+	return cleared == nil, err
 }
 
 func actionUnknown() error {

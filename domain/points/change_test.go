@@ -9,7 +9,7 @@ import (
 	"github.com/musterhq/muster/internal/errs"
 )
 
-func (f *fixture) void(id string) (Voided, error) {
+func (f *fixture) void(id string) (TakenBack, error) {
 	f.t.Helper()
 	v, err := f.Void(f.t.Context(), testCampaign, f.member, id)
 	f.verify()

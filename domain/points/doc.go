@@ -12,6 +12,13 @@
 // decisions are serial. Whoever finds an action's id taken answers what was
 // answered the first time, so an action enters once, whatever is repeated.
 //
+// # What is said of an action
+//
+// An entry never changes. That an action was taken back, is held, was cleared or was
+// voided by a lead is an entry of its own, whose id is made of the action's, so each
+// is said once; [Standing] is read from them. Rulings by others than the person read
+// the whole ledger, for they may come when the state keeps nothing of that day.
+//
 // # What points depend on
 //
 // Within a person's day the points of a kind are a function of the day's total

@@ -129,10 +129,21 @@ func (d *draft) act(a Action, clockError time.Duration) Answer {
 	return Answer{ID: a.ID, Status: Recorded, Points: d.enter(e, home)}
 }
 
-// takeBack enters the void of an action that was made for this home.
-func (d *draft) takeBack(of Entry, home Home) Entry {
+// takeBack enters the person's void of an action that was made for this home; what
+// is held was taken off already.
+func (d *draft) takeBack(of Entry, home Home, held bool) Entry {
+	quantity := -of.Quantity
+	if held {
+		quantity = 0
+	}
+	return d.further(of, Entry{ID: ruledID(of.ID, VoidIt), Quantity: quantity}, home)
+}
+
+// further enters what is said of an action: as says the id, the quantity, by whom
+// and why.
+func (d *draft) further(of, as Entry, home Home) Entry {
 	e := of
-	e.ID, e.Of, e.Quantity = voidID(of.ID), of.ID, -of.Quantity
+	e.ID, e.Of, e.Quantity, e.By, e.Reason = as.ID, of.ID, as.Quantity, as.By, as.Reason
 	if !d.calendar.IsOpen(of.Season, d.next.RecordedAt) {
 		e.Season = "" // closed meanwhile, and a closed season never changes
 	}
@@ -157,9 +168,15 @@ func (d *draft) move(e *Entry) int64 {
 	rules := d.rules.On(e.Day)
 	kind := rules.Kind(e.Kind)
 	before := s.counted(kind, e.Day, e.Kind)
+	s.change(rules, e)
+	return rules.Points(e.Kind, s.counted(kind, e.Day, e.Kind)) - rules.Points(e.Kind, before)
+}
+
+// change adds an entry to its day's quantity, by the day's rules.
+func (s *State) change(rules *RuleSet, e *Entry) {
 	want := DayQuantity{Day: e.Day, Kind: e.Kind}
 	weight := int64(1)
-	if kind != nil {
+	if kind := rules.Kind(e.Kind); kind != nil {
 		want.Slot, weight = kind.slot(e.Minute), kind.Weight
 	}
 	at, found := slices.BinarySearchFunc(s.Days, want, DayQuantity.compare)
@@ -169,7 +186,6 @@ func (d *draft) move(e *Entry) int64 {
 	if s.Days[at].Quantity += e.Quantity * weight; s.Days[at].Quantity == 0 {
 		s.Days = slices.Delete(s.Days, at, at+1)
 	}
-	return rules.Points(e.Kind, s.counted(kind, e.Day, e.Kind)) - rules.Points(e.Kind, before)
 }
 
 // counted is a day's weighted quantity of a kind, as far as cool-downs let it
@@ -203,5 +219,5 @@ func homeOf(c Calendar, p *Posting, e Entry) Home {
 	return p.State.Home
 }
 
-// voidID is the id of the entry that takes an action back.
-func voidID(id string) string { return id + "/void" }
+// ruledID is the id of the entry that says a verdict of an action.
+func ruledID(id string, v Verdict) string { return id + "/" + string(v) }

@@ -23,14 +23,15 @@ type world struct {
 	services [2]*Service
 	member   Member
 	first    map[string]Answer // of every id that was ever recorded
-	voids    map[string]Entry
+	voids    map[string]Entry  // the person's own
+	rulings  map[string]Entry  // by id
 	refused  []string
 	hidden   bool
 	made     int
 }
 
 // TestRandomHistories lets two processes write one ledger through batches,
-// repeats, voids, late actions, seasons that end, clocks that differ and step
+// repeats, voids, holds, clears, roll-backs, late actions, seasons that end, clocks that differ and step
 // back, transfers, journeys, restarts and races, and holds after every step:
 // the stored states are what the raw actions come to; each id is recorded once
 // and always gets the answer it got first.
@@ -39,7 +40,7 @@ func TestRandomHistories(t *testing.T) {
 	people := 0
 	rapid.Check(t, func(t *rapid.T) {
 		people++
-		w := &world{engine: engine, member: genova, first: map[string]Answer{}, voids: map[string]Entry{}}
+		w := &world{engine: engine, member: genova, first: map[string]Answer{}, voids: map[string]Entry{}, rulings: map[string]Entry{}}
 		w.member.Account = fmt.Sprintf("p%06d", people)
 		for i := range w.services {
 			w.clocks[i] = clock.NewManual(wednesday)
@@ -50,6 +51,9 @@ func TestRandomHistories(t *testing.T) {
 			"again":    w.record,
 			"race":     w.race,
 			"void":     w.void,
+			"rule":     w.rule,
+			"rules":    w.raceRulings,
+			"rollback": w.rollBack,
 			"time":     w.passTime,
 			"season":   w.nearSeasonEdge,
 			"skew":     w.skew,
@@ -204,15 +208,132 @@ func (w *world) void(t *rapid.T) {
 	}
 	v, err := w.services[i].Void(t.Context(), testCampaign, w.member, id)
 	first, done := w.voids[id]
+	if ruled, ok := w.rulings[ruledID(id, VoidIt)]; ok {
+		first, done = ruled, true
+	}
 	switch {
 	case done && (err != nil || v.Entry != first || v.Appended):
 		t.Fatalf("the second void of %s answers %+v, %v; first %+v", id, v, err, first)
+	case done:
 	case err == nil:
 		w.voids[id] = v.Entry
 	case errs.CodeOf(err) == "action_unknown" && id == "never":
 	case errs.CodeOf(err) == "void_too_late":
 	default:
 		t.Fatal(err)
+	}
+}
+
+// draw draws a ruling on some of what was recorded; nil where nothing was.
+func (w *world) draw(t *rapid.T) *Ruling {
+	known := w.ids()
+	if len(known) == 0 {
+		return nil
+	}
+	r := &Ruling{
+		Verdict: rapid.SampledFrom([]Verdict{HoldIt, HoldIt, ClearIt, VoidIt}).Draw(t, "verdict"),
+		Actions: rapid.SliceOfN(rapid.SampledFrom(known), 1, 5).Draw(t, "actions"),
+		By:      Checks, Reason: "speed,reviewed",
+	}
+	return r
+}
+
+// said says what has been said of an action so far.
+func (w *world) said(id string, v Verdict) bool {
+	_, ruled := w.rulings[ruledID(id, v)]
+	_, own := w.voids[id]
+	return ruled || own && v == VoidIt
+}
+
+// noteRulings holds the entries of a ruling against what could be said.
+func (w *world) noteRulings(t *rapid.T, entries []Entry) {
+	for _, e := range entries {
+		held := w.said(e.Of, HoldIt) && !w.said(e.Of, ClearIt)
+		v := e.Verdict()
+		if w.said(e.Of, v) || w.said(e.Of, VoidIt) || v == ClearIt && !held || (e.Quantity == 0) != (v == VoidIt && held) || v == VoidIt && held && e.Points != 0 {
+			t.Fatalf("%+v after %v", e, w.rulings)
+		}
+		w.rulings[e.ID] = e
+	}
+}
+
+func (w *world) rule(t *rapid.T) {
+	r := w.draw(t)
+	if r == nil {
+		return
+	}
+	member := w.member
+	if rapid.Bool().Draw(t, "gone") {
+		member = Member{Account: w.member.Account}
+	}
+	may := 0
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(r.Actions))) {
+		held := w.said(id, HoldIt) && !w.said(id, ClearIt)
+		if !w.said(id, r.Verdict) && !w.said(id, VoidIt) && (r.Verdict != ClearIt || held) {
+			may++
+		}
+	}
+	done, err := w.services[w.node(t)].Rule(t.Context(), testCampaign, member, *r)
+	if err != nil || len(done.Entries) != may || done.Appended != (may > 0) {
+		t.Fatalf("%d of %+v entered, want %d: %v", len(done.Entries), r, may, err)
+	}
+	w.noteRulings(t, done.Entries)
+	again, err := w.services[w.node(t)].Rule(t.Context(), testCampaign, member, *r)
+	if err != nil || again.Appended {
+		t.Fatalf("a ruling was entered twice: %+v, %v", again, err)
+	}
+}
+
+// raceRulings has a ruling meet a batch on the other process.
+func (w *world) raceRulings(t *rapid.T) {
+	r := w.draw(t)
+	if r == nil {
+		return
+	}
+	i := w.node(t)
+	b := w.batch(t, w.clocks[i].Now())
+	var (
+		wait            sync.WaitGroup
+		ruled           Ruled
+		recorded        Result
+		failed, failed2 error
+	)
+	wait.Go(func() { ruled, failed = w.services[1-i].Rule(t.Context(), testCampaign, w.member, *r) })
+	wait.Go(func() { recorded, failed2 = w.services[i].Record(t.Context(), testCampaign, w.member, b) })
+	wait.Wait()
+	if failed != nil || failed2 != nil {
+		t.Fatal(failed, failed2)
+	}
+	w.note(t, []Batch{b}, []Result{recorded})
+	w.noteRulings(t, ruled.Entries)
+}
+
+func (w *world) rollBack(t *rapid.T) {
+	if len(w.first) == 0 {
+		return
+	}
+	now := w.clocks[0].Now()
+	to := now.Add(-time.Duration(rapid.IntRange(-1, 30*24).Draw(t, "to")) * time.Hour)
+	r := RollBack{From: to.Add(-time.Duration(rapid.IntRange(1, 5*24).Draw(t, "hours")) * time.Hour), To: to, By: "lena", Reason: "roll_back"}
+	s := w.services[w.node(t)]
+	planned, err := s.TryRollBack(t.Context(), testCampaign, w.member, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := s.RollBack(t.Context(), testCampaign, w.member, r)
+	if err != nil || done.Actions != planned.Actions || done.Points != planned.Points || len(done.Postings) > 1 {
+		t.Fatalf("%+v of %+v: %v", done, planned, err)
+	}
+	for _, p := range done.Postings {
+		for _, e := range p.Actions {
+			if e.OccurredAt.Before(r.From) || !e.OccurredAt.Before(r.To) {
+				t.Fatalf("%+v is not in the window", e)
+			}
+		}
+		w.noteRulings(t, p.Actions)
+	}
+	if again, err := s.RollBack(t.Context(), testCampaign, w.member, r); err != nil || again.Actions != 0 {
+		t.Fatalf("rolled back twice: %+v, %v", again, err)
 	}
 }
 
@@ -287,7 +408,11 @@ func (w *world) check(t *rapid.T) {
 	for _, p := range all {
 		for _, e := range p.Actions {
 			entries++
-			if e.Of != "" {
+			if e.By != "" {
+				if w.rulings[e.ID] != e {
+					t.Fatalf("ruling %+v was answered %+v", e, w.rulings[e.ID])
+				}
+			} else if e.Of != "" {
 				if w.voids[e.Of] != e {
 					t.Fatalf("void %+v was answered %+v", e, w.voids[e.Of])
 				}
@@ -299,8 +424,8 @@ func (w *world) check(t *rapid.T) {
 			}
 		}
 	}
-	if entries != len(w.first)+len(w.voids) {
-		t.Fatalf("%d entries, %d recorded, %d voids", entries, len(w.first), len(w.voids))
+	if entries != len(w.first)+len(w.voids)+len(w.rulings) {
+		t.Fatalf("%d entries, %d recorded, %d voids, %d rulings", entries, len(w.first), len(w.voids), len(w.rulings))
 	}
 	if len(all) > 0 && all[len(all)-1].State.Hidden != w.hidden {
 		t.Fatalf("hidden is %v", !w.hidden)

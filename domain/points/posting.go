@@ -3,6 +3,7 @@ package points
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/musterhq/muster/store"
@@ -20,7 +21,7 @@ type Posting struct {
 	// account it never goes back, so a season that closed stays closed.
 	RecordedAt time.Time `bson:"recorded_at"`
 	Rules      string    `bson:"rules"` // id of the rule set that was in force then
-	// Actions holds what was recorded, voids too; empty for the posting that a
+	// Actions holds what was recorded, and what was said of it; empty for the posting that a
 	// person joins with, and for one that hides or shows them.
 	Actions []Entry `bson:"actions,omitempty"`
 	State   State   `bson:"state"`
@@ -31,19 +32,33 @@ func PostingID(account string, n int64) string { return fmt.Sprintf("%s/%010d", 
 
 // Entry is one recorded action with the answer it was given.
 type Entry struct {
-	// ID is the client's id of the action, unique in the person's ledger. A
-	// void's is "<id of the action>/void".
-	ID       string `bson:"id"`
-	Kind     string `bson:"kind"`
-	Quantity int64  `bson:"quantity"` // negative in a void: it takes back what Of added
+	// ID is the client's id of the action, unique in the person's ledger. What
+	// is said of an action later is an entry of its own, "<id of the
+	// action>/<verdict>".
+	ID   string `bson:"id"`
+	Kind string `bson:"kind"`
+	// Quantity is negative where what Of added is taken off, in a hold and in a
+	// void; 0 in the void of what is held; positive again in a clear.
+	Quantity int64 `bson:"quantity"`
 	// OccurredAt is the phone's time, shifted by the phone's clock error.
 	OccurredAt time.Time `bson:"occurred_at"`
 	Day        string    `bson:"day"`              // 2006-01-02 in the person's zone
 	Minute     int32     `bson:"minute,omitempty"` // of that day by the clock on the wall, 0 to 1439
 	Season     string    `bson:"season,omitempty"` // "" when it came too late for its season
-	Points     int64     `bson:"points"`           // what it changed; negative in a void
-	Of         string    `bson:"of,omitempty"`     // the action a void takes back
+	Points     int64     `bson:"points"`           // what it changed
+	Of         string    `bson:"of,omitempty"`     // the action that this is said of
 	Task       string    `bson:"task,omitempty"`
+	// By and Reason are a ruling's, see Ruling; "" in what the person did.
+	By     string `bson:"by,omitempty"`
+	Reason string `bson:"reason,omitempty"`
+}
+
+// Verdict is what an entry says of another, "" of an action.
+func (e *Entry) Verdict() Verdict {
+	if e.Of == "" {
+		return ""
+	}
+	return Verdict(strings.TrimPrefix(e.ID, e.Of+"/"))
 }
 
 // State is what a person stands at after a posting.

@@ -47,6 +47,12 @@ func TestPreviewEqualsAnIndependentSum(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			if last := batch[len(batch)-1].ID; random.IntN(3) == 0 {
+				f.rule(HoldIt, last)
+				if random.IntN(2) == 0 {
+					f.rule([]Verdict{ClearIt, VoidIt}[random.IntN(2)], last)
+				}
+			}
 		}
 	}
 	draft := []Kind{

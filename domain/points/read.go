@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,11 +49,15 @@ type Past struct {
 	Entry
 	N          int64
 	RecordedAt time.Time
+	// Standing is what has become of an action by now, "" of an entry that is
+	// about another; Said are the entries about it, as recorded.
+	Standing Standing
+	Said     []Entry
 }
 
 // Page is one page of a person's history.
 type Page struct {
-	Entries []Past // newest first; voids are entries of their own
+	Entries []Past // newest first; what is said of an action is an entry of its own
 	Next    string // cursor of the following page, "" at the end
 }
 
@@ -86,12 +91,103 @@ func (s *Service) History(ctx context.Context, campaign, account, cursor string,
 		for i := end - 1; i >= 0; i-- {
 			if len(page.Entries) == limit {
 				page.Next = fmt.Sprintf("%d.%d", p.N, i+1)
-				return page, nil
+				return page, s.stand(ctx, campaign, account, page.Entries)
 			}
 			page.Entries = append(page.Entries, Past{Entry: p.Actions[i], N: p.N, RecordedAt: p.RecordedAt})
 		}
 	}
-	return page, nil
+	return page, s.stand(ctx, campaign, account, page.Entries)
+}
+
+// Recent reads what an account did and recorded since an instant, newest first,
+// without what is said of it. Errors: Unavailable ledger_unavailable.
+func (s *Service) Recent(ctx context.Context, campaign, account string, since time.Time) ([]Past, error) {
+	var found []Past
+	said := map[string][]Entry{}
+	now := s.clock.Now()
+	q := store.Query{Index: "account", Equal: []any{account}, Desc: true, Limit: MaxPage, Where: []store.Cond{{Field: "actions", Op: store.IsSet}}}
+	for p, err := range s.postings.Scan(ctx, campaign, q) {
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		if p.RecordedAt.Before(since) {
+			break
+		}
+		for i := len(p.Actions) - 1; i >= 0; i-- {
+			e := p.Actions[i]
+			if e.Of != "" {
+				said[e.Of] = append(said[e.Of], e)
+				continue
+			}
+			past := Past{Entry: e, N: p.N, RecordedAt: p.RecordedAt, Said: said[e.ID]}
+			slices.Reverse(past.Said)
+			past.settle(now)
+			found = append(found, past)
+		}
+	}
+	return found, nil
+}
+
+// settle reads what has become of an action from what was said of it.
+func (p *Past) settle(now time.Time) {
+	a := pastAct{Entry: p.Entry}
+	for _, about := range p.Said {
+		a.note(about.Verdict())
+	}
+	p.Standing = a.standing(p.RecordedAt, now)
+}
+
+// Was says whether a verdict was said of an action.
+func (p *Past) Was(v Verdict) bool {
+	return slices.ContainsFunc(p.Said, func(e Entry) bool { return e.Verdict() == v })
+}
+
+// stand says of each action of a page what has become of it.
+func (s *Service) stand(ctx context.Context, campaign, account string, entries []Past) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	// What is said of an action comes after it.
+	q := store.Query{
+		Index: "account", Equal: []any{account}, From: entries[len(entries)-1].N,
+		Where: []store.Cond{{Field: "actions.of", Op: store.IsSet}},
+	}
+	said := map[string][]Entry{}
+	for p, err := range s.postings.Scan(ctx, campaign, q) {
+		if err != nil {
+			return unreadable(err)
+		}
+		for _, e := range p.Actions {
+			if e.Of != "" {
+				said[e.Of] = append(said[e.Of], e)
+			}
+		}
+	}
+	now := s.clock.Now()
+	for i := range entries {
+		e := &entries[i]
+		if e.Of != "" {
+			continue
+		}
+		e.Said = said[e.ID]
+		e.settle(now)
+	}
+	return nil
+}
+
+// Find is one entry of an account's: NotFound action_unknown where there is none.
+// Errors: Unavailable ledger_unavailable.
+func (s *Service) Find(ctx context.Context, campaign, account, id string) (Past, error) {
+	p, err := s.holding(ctx, campaign, account, id)
+	if err != nil {
+		return Past{}, err
+	}
+	if p == nil {
+		return Past{}, actionUnknown()
+	}
+	found := []Past{{Entry: *entry(p, id), N: p.N, RecordedAt: p.RecordedAt}}
+	err = s.stand(ctx, campaign, account, found)
+	return found[0], err
 }
 
 // parseCursor reads "<n>.<left>": left entries of posting n are still to come,

@@ -4,12 +4,13 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Recounted is what an account's postings should have come to.
 type Recounted struct {
 	N       int64 // of the last posting, 0 without any
-	Actions int   // recorded actions; voids are not among them
+	Actions int   // recorded actions; what is said of them is not among them
 	// AllTime is in the order of State.AllTime.
 	AllTime []Share
 	// Seasons are all the account ever had, closed ones too, oldest first.
@@ -55,13 +56,14 @@ func (r *Recounted) Agrees(s *State) error {
 
 // Recount adds up one account's postings, given from the first in the order of
 // n, from what was done alone: kind, quantity, day and season of each action,
-// and the voids. Neither stored points nor stored states are read, except for
+// and what was said of it. Neither stored points nor stored states are read, except for
 // State.Home, the team and region the person came from at each posting, which
 // is written nowhere else.
 //
 // An error says what a ledger cannot hold: a gap in n, a time that goes back, an
-// id twice, a void of nothing, of a void, or of other than the whole action, a
-// rule set that was not in force, or an entry in a season the person had no
+// id twice, an entry about nothing, or that cannot follow what was said of the
+// action before (a second void, a clear of what is not held), or that is about
+// other than the whole action, a rule set that was not in force, or an entry in a season the person had no
 // share of.
 func Recount(rules Schedule, c Calendar, postings []*Posting) (Recounted, error) {
 	count := recount{rules: rules, acts: map[string]act{}, days: map[dayKind]*dayCount{}}
@@ -92,8 +94,23 @@ type dayCount struct {
 
 type act struct {
 	Entry
-	home   Home
-	voided bool
+	home Home
+	said map[Verdict]bool // nil: nothing
+}
+
+// follows says what quantity an entry about the action must have, and whether
+// there may be such an entry after those there were.
+func (a *act) follows(v Verdict) (quantity int64, ok bool) {
+	held := a.said[HoldIt] && !a.said[ClearIt]
+	switch {
+	case a.Of != "" || a.said[v] || a.said[VoidIt]:
+		return 0, false
+	case v == HoldIt, v == VoidIt && !held:
+		return -a.Quantity, true
+	case v == ClearIt:
+		return a.Quantity, held
+	}
+	return 0, v == VoidIt
 }
 
 func (r *recount) posting(c Calendar, before []*Posting, p *Posting) error {
@@ -140,14 +157,19 @@ func (r *recount) entry(e Entry, current string, home Home) error {
 		r.Actions++
 	} else {
 		of, ok := r.acts[e.Of]
-		if !ok || of.Of != "" || of.voided || e.ID != voidID(e.Of) {
-			return fmt.Errorf("voids %q, which cannot be voided", e.Of)
+		v, named := strings.CutPrefix(e.ID, e.Of+"/")
+		quantity, may := of.follows(Verdict(v))
+		if !ok || !named || !may {
+			return fmt.Errorf("is about %q, of which it cannot be said", e.Of)
 		}
-		if e.Quantity != -of.Quantity || e.Kind != of.Kind || e.Day != of.Day || e.Minute != of.Minute || e.Season != of.Season && e.Season != "" {
-			return fmt.Errorf("is not the whole of what it voids")
+		if e.Quantity != quantity || e.Kind != of.Kind || e.Day != of.Day || e.Minute != of.Minute || e.Season != of.Season && e.Season != "" {
+			return fmt.Errorf("is not the whole of what it is about")
 		}
-		of.voided = true
-		r.acts[e.Of] = of
+		if of.said == nil {
+			of.said = map[Verdict]bool{}
+			r.acts[e.Of] = of
+		}
+		of.said[Verdict(v)] = true
 		home = of.home
 	}
 	r.acts[e.ID] = act{Entry: e, home: home}

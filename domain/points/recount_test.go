@@ -19,9 +19,9 @@ func TestRecountFindsWhatWasChanged(t *testing.T) {
 		{"the state's season", func(ps []*Posting) []*Posting { ps[3].State.Seasons[0].Points--; return ps }, "season 2026-w47"},
 		{"the state's team", func(ps []*Posting) []*Posting { ps[3].State.Seasons[0].Team = "team-x"; return ps }, "season 2026-w47"},
 		{"the state's streak", func(ps []*Posting) []*Posting { ps[3].State.Streak.Weeks = 52; return ps }, "streak"},
-		{"a quantity", func(ps []*Posting) []*Posting { ps[0].Actions[0].Quantity = 79; return ps }, "is not the whole of what it voids"},
+		{"a quantity", func(ps []*Posting) []*Posting { ps[0].Actions[0].Quantity = 79; return ps }, "is not the whole of what it is about"},
 		{"another quantity", func(ps []*Posting) []*Posting { ps[1].Actions[0].Quantity = 19; return ps }, "all-time shares"},
-		{"a day", func(ps []*Posting) []*Posting { ps[0].Actions[0].Day = "2026-11-17"; return ps }, "is not the whole of what it voids"},
+		{"a day", func(ps []*Posting) []*Posting { ps[0].Actions[0].Day = "2026-11-17"; return ps }, "is not the whole of what it is about"},
 		{"a quantity of nothing", func(ps []*Posting) []*Posting { ps[1].Actions[0].Quantity = 0; return ps }, "has quantity 0"},
 		{"a posting left out", func(ps []*Posting) []*Posting { return append(ps[:1], ps[2:]...) }, "number 3 where 2 is due"},
 		{"the first left out", func(ps []*Posting) []*Posting { return ps[1:] }, "number 2 where 1 is due"},
@@ -31,14 +31,14 @@ func TestRecountFindsWhatWasChanged(t *testing.T) {
 			return ps
 		}, "before the one ahead"},
 		{"another rule set", func(ps []*Posting) []*Posting { ps[2].Rules = "v0"; return ps }, `rule set "v0"`},
-		{"a void of nothing", func(ps []*Posting) []*Posting { ps[2].Actions[0].Of = "z"; return ps }, "cannot be voided"},
-		{"a void under another id", func(ps []*Posting) []*Posting { ps[2].Actions[0].ID = "z"; return ps }, "cannot be voided"},
+		{"a void of nothing", func(ps []*Posting) []*Posting { ps[2].Actions[0].Of = "z"; return ps }, "cannot be said"},
+		{"a void under another id", func(ps []*Posting) []*Posting { ps[2].Actions[0].ID = "z"; return ps }, "cannot be said"},
 		{"a second void", func(ps []*Posting) []*Posting {
 			again := ps[2].Actions[0]
 			again.ID = "a/void/void"
 			ps[3].Actions = append(ps[3].Actions, again)
 			return ps
-		}, "cannot be voided"},
+		}, "cannot be said"},
 		{"a kind there never was", func(ps []*Posting) []*Posting { ps[1].Actions[0].Kind = "dance"; return ps }, "all-time shares"},
 	}
 	for _, tt := range tests {
@@ -60,6 +60,49 @@ func TestRecountFindsWhatWasChanged(t *testing.T) {
 			}
 			if tt.want == "" && (count.Total() != 409 || count.Actions != 3 || count.N != 4 || count.Season("2026-w47").Points != 409 || count.Season("2026-w46") != nil) {
 				t.Errorf("%+v", count)
+			}
+		})
+	}
+}
+
+// Recount knows by itself what may be said of an action, and after what.
+func TestRecountFindsRulingsThatCannotBe(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(ps []*Posting)
+		want   string
+	}{
+		{"nothing", func([]*Posting) {}, ""},
+		{"a clear of what was never held", func(ps []*Posting) { ps[2].Actions[0].ID, ps[2].Actions[0].Of = "b/clear", "b" }, "cannot be said"},
+		{"a second hold", func(ps []*Posting) { ps[4].Actions[0].ID, ps[4].Actions[0].Of = "a/hold", "a" }, "is there twice"},
+		{"a verdict there is not", func(ps []*Posting) { ps[4].Actions[0].ID = "b/shame" }, "cannot be said"},
+		{"a hold of half", func(ps []*Posting) { ps[1].Actions[0].Quantity = -40 }, "is not the whole"},
+		{"a clear of more", func(ps []*Posting) { ps[2].Actions[0].Quantity = 81 }, "is not the whole"},
+		{"a void that takes off what is held", func(ps []*Posting) { ps[4].Actions[0].Quantity = -20 }, "is not the whole"},
+		{"a clear of what is void", func(ps []*Posting) {
+			again := ps[2].Actions[0]
+			again.ID, again.Of, again.Quantity = "b/clear", "b", 20
+			ps[4].Actions = append(ps[4].Actions, again)
+		}, "cannot be said"},
+		{"a hold that is not there", func(ps []*Posting) { ps[3].Actions = nil }, "is not the whole"},
+		{"points of a hold are not what it reads", func(ps []*Posting) { ps[1].Actions[0].Points = 0 }, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := setUp(t)
+			f.record(f.act("a", "door", 80), f.act("b", "door", 20))
+			f.rule(HoldIt, "a")
+			f.rule(ClearIt, "a")
+			f.rule(HoldIt, "b")
+			f.rule(VoidIt, "b")
+			ps := f.postings()
+			tt.change(ps)
+			count, err := Recount(nil, calendar, ps)
+			if err == nil {
+				err = count.Agrees(&ps[len(ps)-1].State)
+			}
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})
 	}

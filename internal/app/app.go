@@ -14,6 +14,7 @@ import (
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/people"
 	"github.com/musterhq/muster/domain/points"
+	"github.com/musterhq/muster/domain/review"
 	"github.com/musterhq/muster/domain/task"
 	"github.com/musterhq/muster/internal/clock"
 	"github.com/musterhq/muster/internal/embedded"
@@ -47,6 +48,7 @@ type App struct {
 	People    *people.Service
 	Points    *points.Service
 	Tasks     *task.Service
+	Reviews   *review.Service
 	Boards    *leaderboard.Boards
 	Inbox     *push.Inbox
 
@@ -141,7 +143,7 @@ func (a *App) openFolder(ctx context.Context) (people.Keys, error) {
 
 func schemas() []store.Schema {
 	var all []store.Schema
-	for _, room := range [][]store.Schema{campaign.Schemas, people.Schemas, points.Schemas, task.Schemas, briefing.Schemas, leaderboard.Schemas, push.Schemas} {
+	for _, room := range [][]store.Schema{campaign.Schemas, people.Schemas, points.Schemas, review.Schemas, task.Schemas, briefing.Schemas, leaderboard.Schemas, push.Schemas} {
 		all = append(all, room...)
 	}
 	return all
@@ -199,6 +201,7 @@ func (a *App) plug(keys people.Keys) {
 	a.onRun("boards", a.Boards.Run)
 	a.Inbox = push.NewInbox(a.store, a.clock)
 	a.feeds = realtime.NewFeeds(a.redis, a.clock, realtime.FeedsOptions{})
+	a.plugReviews(keys)
 	a.plugEffects()
 }
 
@@ -209,9 +212,12 @@ func (a *App) plugEffects() {
 	a.effects.add("tasks", a.Tasks)
 	a.effects.add("rules", a.Points)
 	a.effects.add("duels", a.Boards)
+	a.effects.add("reviews", a.Reviews)
 	a.effects.kinds[people.EffectJoin] = a.join
 	a.effects.kinds[people.EffectHide] = a.hide
 	a.effects.kinds["feed"] = a.publish
+	a.effects.kinds[review.EffectRule] = a.rule
+	a.effects.kinds[review.EffectRollBack] = a.rollBack
 	a.onRun("effects", a.effects.Run)
 }
 
