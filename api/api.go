@@ -144,6 +144,7 @@ func (a *API) Fiber() *fiber.App { return a.fiber }
 func (a *API) routes() {
 	a.enter()
 	a.me()
+	a.motivation()
 	a.actions()
 	a.tasks()
 	a.regions()

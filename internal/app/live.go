@@ -212,7 +212,7 @@ func (l live) Me(ctx context.Context, campaignID, account string) (json.RawMessa
 		if err != nil {
 			return nil, err
 		}
-		state.Total, state.Streak = posting.State.Total(), posting.State.Streak.At(l.clock.Now(), calendar.Location())
+		state.Total, state.Streak = posting.State.Total(), posting.State.StreakAt(l.clock.Now(), calendar.Location())
 	}
 	standing, err := l.boards.Standing(ctx, campaignID, leaderboard.StandingRequest{Account: account})
 	if err != nil {
