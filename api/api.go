@@ -15,6 +15,7 @@ import (
 
 	"github.com/musterhq/muster/domain/briefing"
 	"github.com/musterhq/muster/domain/campaign"
+	"github.com/musterhq/muster/domain/goal"
 	"github.com/musterhq/muster/domain/people"
 	"github.com/musterhq/muster/domain/points"
 	"github.com/musterhq/muster/domain/task"
@@ -45,6 +46,7 @@ type Parts struct {
 	Campaigns *campaign.Service
 	People    *people.Service
 	Points    *points.Service
+	Goals     *goal.Service
 	Tasks     *task.Service
 	Boards    *leaderboard.Boards
 	Briefings *briefing.Service
@@ -150,6 +152,7 @@ func (a *API) routes() {
 	a.regions()
 	a.boards()
 	a.rules()
+	a.goals()
 	a.briefings()
 	a.headquarters()
 	a.live()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/musterhq/muster/domain/briefing"
 	"github.com/musterhq/muster/domain/campaign"
+	"github.com/musterhq/muster/domain/goal"
 	"github.com/musterhq/muster/domain/people"
 	"github.com/musterhq/muster/domain/points"
 	"github.com/musterhq/muster/domain/task"
@@ -46,6 +47,7 @@ type App struct {
 	Campaigns *campaign.Service
 	People    *people.Service
 	Points    *points.Service
+	Goals     *goal.Service
 	Tasks     *task.Service
 	Boards    *leaderboard.Boards
 	Inbox     *push.Inbox
@@ -141,7 +143,7 @@ func (a *App) openFolder(ctx context.Context) (people.Keys, error) {
 
 func schemas() []store.Schema {
 	var all []store.Schema
-	for _, room := range [][]store.Schema{campaign.Schemas, people.Schemas, points.Schemas, task.Schemas, briefing.Schemas, leaderboard.Schemas, push.Schemas} {
+	for _, room := range [][]store.Schema{campaign.Schemas, people.Schemas, points.Schemas, goal.Schemas, task.Schemas, briefing.Schemas, leaderboard.Schemas, push.Schemas} {
 		all = append(all, room...)
 	}
 	return all
@@ -191,6 +193,8 @@ func (a *App) plug(keys people.Keys) {
 		Keys: keys, Limiter: limits.New(a.redis), Campaigns: a.Campaigns, Clock: a.clock, Log: a.log,
 	})
 	a.Points = points.New(points.Config{Engine: a.store, Clock: a.clock, Calendar: a.calendar})
+	a.Goals = goal.New(a.store, deeds{a}, a.clock)
+	a.onRun("goals", func(ctx context.Context) error { return a.Goals.Run(ctx, a.log) })
 	a.Tasks = task.New(a.store, regions{a.Campaigns}, a.clock, task.Options{})
 	a.Boards = leaderboard.New(leaderboard.Parts{
 		Redis: a.redis, Store: a.store, Campaigns: a.Campaigns, Names: names{a.Campaigns, a.People},
@@ -208,9 +212,11 @@ func (a *App) plugEffects() {
 	a.effects.add("people", a.People)
 	a.effects.add("tasks", a.Tasks)
 	a.effects.add("rules", a.Points)
+	a.effects.add("goals", a.Goals)
 	a.effects.kinds[people.EffectJoin] = a.join
 	a.effects.kinds[people.EffectHide] = a.hide
 	a.effects.kinds["feed"] = a.publish
+	a.effects.kinds[goal.EffectRegionFeed] = a.publishBelow
 	a.onRun("effects", a.effects.Run)
 }
 

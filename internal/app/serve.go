@@ -59,7 +59,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, options ServeOpt
 	a.onRun("sessions", func(ctx context.Context) error { return a.People.Watch(ctx, hub.RecheckHere) })
 	a.onRun("keys", func(ctx context.Context) error { return a.followKeys(ctx, hub.RecheckEverybodyHere) })
 	parts := api.Parts{
-		Campaigns: a.Campaigns, People: a.People, Points: a.Points, Tasks: a.Tasks, Boards: a.Boards, Briefings: briefings,
+		Campaigns: a.Campaigns, People: a.People, Points: a.Points, Goals: a.Goals, Tasks: a.Tasks, Boards: a.Boards, Briefings: briefings,
 		Live: hub, Feeds: a.feeds,
 		Clock: a.clock, Log: a.log, Ready: a.Ready, Wake: a.effects.Wake,
 	}
