@@ -101,7 +101,7 @@ func request(method, path, region, token string) call {
 	if strings.HasPrefix(path, "/teams/") {
 		path = strings.Replace(path, "{id}", teamIn[region], 1)
 	}
-	path = strings.ReplaceAll(path, "{id}", "nothing")
+	path = strings.NewReplacer("{id}", "nothing", "{badge}", "nothing", "{list}", "1").Replace(path)
 	c := call{method: method, path: "@" + path, token: token}
 	switch method + " " + path {
 	case "POST /tasks":

@@ -13,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/recover"
 
+	"github.com/musterhq/muster/domain/badge"
 	"github.com/musterhq/muster/domain/briefing"
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/goal"
@@ -47,6 +48,7 @@ type Parts struct {
 	People    *people.Service
 	Points    *points.Service
 	Goals     *goal.Service
+	Badges    *badge.Service
 	Tasks     *task.Service
 	Boards    *leaderboard.Boards
 	Briefings *briefing.Service
@@ -68,6 +70,9 @@ type Options struct {
 	// TrustedProxies are addresses or networks whose X-Forwarded-For is
 	// believed. Empty means none.
 	TrustedProxies []string
+	// PublicURL is where people reach the server, without a slash at its end; what
+	// is signed names it.
+	PublicURL string
 	// Version is what the OpenAPI document calls the server.
 	Version string
 	// MaxInFlight is how many calls are answered at once; four times as many
@@ -82,6 +87,7 @@ type API struct {
 	huma      huma.API
 	meters    *meters
 	admission *admission
+	public    string // Options.PublicURL
 	calls     []call // what the contract describes
 }
 
@@ -113,7 +119,7 @@ func New(parts Parts, options Options) *API {
 		slots = defaultInFlight
 	}
 	line := newAdmission(slots, waitingPerSlot*slots, patience)
-	a := &API{parts: parts, fiber: app, meters: newMeters(line), admission: line}
+	a := &API{parts: parts, fiber: app, meters: newMeters(line), admission: line, public: options.PublicURL}
 	app.Use(a.observe)
 	app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: a.panicked}))
 	app.Use(headers)
@@ -153,6 +159,7 @@ func (a *API) routes() {
 	a.boards()
 	a.rules()
 	a.goals()
+	a.badges()
 	a.briefings()
 	a.headquarters()
 	a.live()

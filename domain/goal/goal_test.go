@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -173,7 +174,10 @@ func round(t *testing.T, s *goal.Service) {
 
 func effects(t testing.TB, s *goal.Service, l *ledger) (all []store.Effect) {
 	t.Helper()
+	var mu sync.Mutex // several documents' effects are carried out at once
 	if _, err := s.CarryOut(t.Context(), l.clock.Now(), func(_ context.Context, _ string, e store.Effect) error {
+		mu.Lock()
+		defer mu.Unlock()
 		all = append(all, e)
 		return nil
 	}); err != nil {

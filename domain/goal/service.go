@@ -117,7 +117,7 @@ func (g *Goals) set(r *PutRequest, now time.Time) error {
 		list = append(list, goal)
 	}
 	slices.SortStableFunc(over, func(a, b Goal) int { return b.EndsAt.Compare(a.EndsAt) })
-	g.List = append(list, over[:min(len(over), kept)]...)
+	g.List = slices.Concat(list, over[:min(len(over), kept)])
 	g.Revision++
 	g.OpenUntil = now
 	for i := range g.List {

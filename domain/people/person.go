@@ -31,8 +31,11 @@ type Person struct {
 	// DisplayName is shown to others only while NameShown is set; see PublicName.
 	DisplayName string `bson:"display_name,omitempty"`
 	NameShown   bool   `bson:"name_shown,omitempty"`
-	Hidden      bool   `bson:"hidden,omitempty"`    // on no people's board, under no name
-	TimeZone    string `bson:"time_zone,omitempty"` // IANA; "" is the campaign's
+	Hidden      bool   `bson:"hidden,omitempty"` // on no people's board, under no name
+	// ShoutOuts: their team may be told of what they achieve; see MayPraise.
+	ShoutOuts bool   `bson:"shout_outs,omitempty"`
+	Welcomed  bool   `bson:"welcomed,omitempty"`  // their team was told that they are new
+	TimeZone  string `bson:"time_zone,omitempty"` // IANA; "" is the campaign's
 
 	Account string   `bson:"account"`
 	Team    string   `bson:"team,omitempty"`   // "" for an admin who never gave a postcode
@@ -117,11 +120,15 @@ func surely(age, yearOfBirth int, now time.Time) bool { return now.Year()-yearOf
 // person chose to show it, is not hidden and is not a minor; else the
 // pseudonym of the account.
 func (p *Person) PublicName(now time.Time) string {
-	minor := p.YearOfBirth != 0 && !surely(adultAge, p.YearOfBirth, now)
-	if p.NameShown && p.DisplayName != "" && !p.Hidden && !minor {
+	if p.NameShown && p.DisplayName != "" && !p.Hidden && !p.minor(now) {
 		return p.DisplayName
 	}
 	return Pseudonym(p.Account)
+}
+
+// minor says whether the person may be one, by the year they gave.
+func (p *Person) minor(now time.Time) bool {
+	return p.YearOfBirth != 0 && !surely(adultAge, p.YearOfBirth, now)
 }
 
 // Person gives the person's document, or NotFound person_unknown.

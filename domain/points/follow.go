@@ -49,6 +49,19 @@ func (s *Service) After(ctx context.Context, campaign string, mark Mark, before 
 	return found, nil
 }
 
+// Of gives an account's postings up to the n-th, by n. Errors: Unavailable
+// ledger_unavailable.
+func (s *Service) Of(ctx context.Context, campaign, account string, n int64) ([]*Posting, error) {
+	var found []*Posting
+	for p, err := range s.postings.Scan(ctx, campaign, store.Query{Index: "account", Equal: []any{account}, To: n + 1}) {
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		found = append(found, p)
+	}
+	return found, nil
+}
+
 // HomeOf is the team and region that an entry of a posting was made for. Of an
 // entry that takes an action back it is the action's, which is read from the ledger
 // where the action's season had closed by then. Errors: Unavailable

@@ -17,7 +17,9 @@ type Recounted struct {
 	// Days are the quantities of all days, by day, then kind, then slot.
 	Days   []DayQuantity
 	Streak Streak
-	Best   Best
+	// Longest is the most weeks of any streak there was.
+	Longest int
+	Best    Best
 }
 
 // Total is the sum over all teams.

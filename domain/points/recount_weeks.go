@@ -72,6 +72,7 @@ func (r *recount) walk() {
 			if weeks++; weeks%4 == 0 && grace < 2 {
 				grace++
 			}
+			r.Longest = max(r.Longest, weeks)
 			r.Streak = Streak{Weeks: weeks, Last: name, Grace: grace}
 		case excused:
 		case grace > 0:

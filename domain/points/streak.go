@@ -89,6 +89,15 @@ func weekOf(t time.Time) int {
 	return int((days + 3) / 7)
 }
 
+// Week is the id of the ISO week that a date, 2006-01-02, lies in; "" for none.
+func Week(day string) string {
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return ""
+	}
+	return weekID(weekOf(at))
+}
+
 // weekStart is the Monday of a week, as midnight in UTC.
 func weekStart(week int) time.Time { return time.Unix(int64(week*7-3)*24*60*60, 0).UTC() }
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 
+	"github.com/musterhq/muster/domain/badge"
 	"github.com/musterhq/muster/domain/briefing"
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/goal"
@@ -48,6 +49,7 @@ type App struct {
 	People    *people.Service
 	Points    *points.Service
 	Goals     *goal.Service
+	Badges    *badge.Service
 	Tasks     *task.Service
 	Boards    *leaderboard.Boards
 	Inbox     *push.Inbox
@@ -143,7 +145,7 @@ func (a *App) openFolder(ctx context.Context) (people.Keys, error) {
 
 func schemas() []store.Schema {
 	var all []store.Schema
-	for _, room := range [][]store.Schema{campaign.Schemas, people.Schemas, points.Schemas, goal.Schemas, task.Schemas, briefing.Schemas, leaderboard.Schemas, push.Schemas} {
+	for _, room := range [][]store.Schema{campaign.Schemas, people.Schemas, points.Schemas, goal.Schemas, badge.Schemas, task.Schemas, briefing.Schemas, leaderboard.Schemas, push.Schemas} {
 		all = append(all, room...)
 	}
 	return all
@@ -195,6 +197,10 @@ func (a *App) plug(keys people.Keys) {
 	a.Points = points.New(points.Config{Engine: a.store, Clock: a.clock, Calendar: a.calendar})
 	a.Goals = goal.New(a.store, deeds{a}, a.clock)
 	a.onRun("goals", func(ctx context.Context) error { return a.Goals.Run(ctx, a.log) })
+	a.Badges = badge.New(badge.Config{
+		Engine: a.store, Campaigns: a.Campaigns, Ledger: merits{a}, Clock: a.clock, Log: a.log, Key: keys.CredentialKey(),
+	})
+	a.onRun("badges", a.Badges.Run)
 	a.Tasks = task.New(a.store, regions{a.Campaigns}, a.clock, task.Options{})
 	a.Boards = leaderboard.New(leaderboard.Parts{
 		Redis: a.redis, Store: a.store, Campaigns: a.Campaigns, Names: names{a.Campaigns, a.People},
@@ -213,9 +219,13 @@ func (a *App) plugEffects() {
 	a.effects.add("tasks", a.Tasks)
 	a.effects.add("rules", a.Points)
 	a.effects.add("goals", a.Goals)
+	a.effects.add("badges", a.Badges)
 	a.effects.kinds[people.EffectJoin] = a.join
 	a.effects.kinds[people.EffectHide] = a.hide
 	a.effects.kinds["feed"] = a.publish
+	a.effects.kinds[people.EffectPraise] = a.praise
+	a.effects.kinds[badge.EffectPraise] = a.praise
+	a.effects.kinds[badge.EffectBestOfTeams] = a.bestOfTeams
 	a.effects.kinds[goal.EffectRegionFeed] = a.publishBelow
 	a.onRun("effects", a.effects.Run)
 }
