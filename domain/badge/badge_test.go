@@ -386,6 +386,41 @@ func TestWhatIsTold(t *testing.T) {
 	}
 }
 
+// TestTwoNodesAtOnce: both take the same pages up at the same time.
+func TestTwoNodesAtOnce(t *testing.T) {
+	h := open(t)
+	other := h.node()
+	for i := range 40 {
+		for range 3 {
+			h.ledger.add(fmt.Sprintf("p%02d", i), false, doors(20))
+		}
+	}
+	h.clock.Advance(2 * time.Minute)
+	var wait sync.WaitGroup
+	for _, node := range []*badge.Service{h.Service, other} {
+		wait.Go(func() {
+			if err := node.Round(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	h.carry()
+	told := map[string]bool{}
+	for _, e := range h.told {
+		told[e.ID] = true
+	}
+	for i := range 40 {
+		got := h.holder(fmt.Sprintf("p%02d", i))
+		if len(got.Awards) != 2 || got.N != 3 || got.Facts.Quantities["door"] != 60 {
+			t.Errorf("%s: %+v", got.ID, got)
+		}
+	}
+	if len(h.told) != 80 || len(told) != 80 {
+		t.Errorf("%d told, %d different", len(h.told), len(told))
+	}
+}
+
 // TestWhateverDies lets two processes award through random histories and kills: in
 // the end everybody holds, once, what the ledger says, and each award was told once.
 func TestWhateverDies(t *testing.T) {

@@ -71,9 +71,11 @@ func (s *Service) Definitions(ctx context.Context, campaignID string) ([]*Defini
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.definitions.GetMany(ctx, campaignID, ids)
-	if err != nil {
-		return nil, stored(err)
+	var found map[string]*Definition
+	if len(ids) > 0 {
+		if found, err = s.definitions.GetMany(ctx, campaignID, ids); err != nil {
+			return nil, stored(err)
+		}
 	}
 	var all []*Definition
 	for _, d := range found {
