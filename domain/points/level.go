@@ -2,8 +2,8 @@ package points
 
 // levels are the all-time points at which each level begins, from the second on.
 // Each is twice the one before: what volunteers do is spread over orders of
-// magnitude (about lognormal), so doubling puts about as many people on one step
-// as on the next. The second is five doors, reached in the first quarter of an
+// magnitude (we assume a lognormal), so doubling puts about as many people on one
+// step as on the next. The second is five doors, reached in the first quarter of an
 // hour; 1,600 is the long shift that a day pays in full; the last is 256 hours at
 // the doors.
 var levels = []int64{100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 51_200, 102_400}
