@@ -209,7 +209,7 @@ func instantIn(t *rapid.T, zone *time.Location, year, week int) time.Time {
 			at = time.Date(monday.Year(), monday.Month(), monday.Day(), 12, 0, 0, 0, zone)
 		}
 	}
-	return at
+	return at.UTC()
 }
 
 // TestAWeekEndsWhenTheClockSaysSo is the table of the edges: the last instant
