@@ -71,7 +71,7 @@ type Options struct {
 	// believed. Empty means none.
 	TrustedProxies []string
 	// PublicURL is where people reach the server, without a slash at its end; what
-	// is signed names it.
+	// is signed names it. Empty: nothing is signed.
 	PublicURL string
 	// Version is what the OpenAPI document calls the server.
 	Version string

@@ -10,6 +10,7 @@ import (
 
 	"github.com/musterhq/muster/domain/badge"
 	"github.com/musterhq/muster/domain/people"
+	"github.com/musterhq/muster/internal/errs"
 )
 
 type criterionBody struct {
@@ -138,7 +139,11 @@ func (a *API) keys() {
 	})
 }
 
+// issuer is who signs. Errors: Conflict public_url_missing, and those of the campaign.
 func (a *API) issuer(ctx context.Context, campaignID string) (badge.Issuer, error) {
+	if a.public == "" {
+		return badge.Issuer{}, errs.New(errs.Conflict, "public_url_missing", "This server does not know the address that people reach it by, which badges name. Ask whoever runs it to set --public-url.")
+	}
 	c, err := a.parts.Campaigns.Get(ctx, campaignID)
 	if err != nil {
 		return badge.Issuer{}, err

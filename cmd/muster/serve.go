@@ -21,7 +21,7 @@ type serveCmd struct {
 
 	Listen         string   `help:"Address to answer on." default:"127.0.0.1:8080" env:"MUSTER_LISTEN"`
 	TrustedProxies []string `help:"Addresses or networks of your proxies, whose X-Forwarded-For is believed." env:"MUSTER_TRUSTED_PROXIES" placeholder:"CIDR"`
-	PublicURL      string   `name:"public-url" help:"Where people reach this server (https://example.org). It stands in the badges they take along. Empty: the address it listens on." env:"MUSTER_PUBLIC_URL" placeholder:"URL"`
+	PublicURL      string   `name:"public-url" help:"Where people reach this server (https://example.org). It stands in the badges they take along. Empty: the address it listens on, if that is a loopback address; else no badge can be taken along." env:"MUSTER_PUBLIC_URL" placeholder:"URL"`
 	Origins        []string `help:"Origins of web pages, besides this server's own, that may open live feeds (https://example.org)." env:"MUSTER_ORIGINS" placeholder:"ORIGIN"`
 	MaxInFlight    int      `help:"Calls answered at once; four times as many wait for their turn." default:"256" env:"MUSTER_MAX_IN_FLIGHT" placeholder:"N"`
 	SMTPURL        string   `name:"smtp-url" help:"Mail server for sign-in codes (smtp://user:password@host:587). Empty: the inbox page, on a loopback address only." env:"MUSTER_SMTP_URL" placeholder:"URL"`

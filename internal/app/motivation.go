@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -72,6 +73,18 @@ func CheckPublicURL(address string) error {
 		return ErrBadPublicURL
 	}
 	return nil
+}
+
+// publicURL is the address that credentials name: "" where nobody said it and the
+// listener's own tells other machines nothing.
+func publicURL(given string, listener net.Addr) string {
+	if given != "" {
+		return given
+	}
+	if tcp, ok := listener.(*net.TCPAddr); ok && tcp.IP.IsLoopback() {
+		return "http://" + tcp.String()
+	}
+	return ""
 }
 
 // merits is the ledger as badges see it.

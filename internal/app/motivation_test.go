@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -254,6 +256,19 @@ func TestTheBestOfATeam(t *testing.T) {
 func (n *nodes) welcomed(who *people.Person) bool {
 	p, err := n.first.People.Person(context.Background(), town, who.ID)
 	return err == nil && p.Welcomed && len(p.Effects.Effects) == 0
+}
+
+func TestPublicURL(t *testing.T) {
+	for _, tt := range []struct{ given, listener, want string }{
+		{"", "127.0.0.1:8080", "http://127.0.0.1:8080"},
+		{"", "[::1]:8080", "http://[::1]:8080"},
+		{"", "0.0.0.0:8080", ""},
+		{"https://example.org", "0.0.0.0:8080", "https://example.org"},
+	} {
+		if got := publicURL(tt.given, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(tt.listener))); got != tt.want {
+			t.Errorf("%+v: %q", tt, got)
+		}
+	}
 }
 
 func TestCheckPublicURL(t *testing.T) {

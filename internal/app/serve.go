@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +28,8 @@ type ServeOptions struct {
 	Origins        []string // origins of pages, besides this host's, that may open live feeds
 	FCM            FCM      // how briefings reach phones; the zero value: the inbox page
 	// PublicURL is where people reach the server, https://example.org: it stands in
-	// credentials for ever. Empty: the listener's address.
+	// credentials for ever. Empty: the listener's address where that is loopback,
+	// and else nobody takes a badge along.
 	PublicURL   string
 	Mail        Mail // where code mails go; the zero value: to the inbox page
 	MaxInFlight int  // calls answered at once; 0: 256
@@ -73,7 +73,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, options ServeOpt
 	if err := a.deliverBy(options.Mail); err != nil {
 		return err
 	}
-	server := api.New(parts, api.Options{PublicURL: cmp.Or(options.PublicURL, "http://"+listener.Addr().String()), TrustedProxies: options.TrustedProxies, Version: a.options.Version, MaxInFlight: options.MaxInFlight})
+	server := api.New(parts, api.Options{PublicURL: publicURL(options.PublicURL, listener.Addr()), TrustedProxies: options.TrustedProxies, Version: a.options.Version, MaxInFlight: options.MaxInFlight})
 
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoops()
