@@ -96,9 +96,12 @@ func TestEveryRoleOnEveryCall(t *testing.T) {
 func request(method, path, region, token string) call {
 	path = strings.NewReplacer("{board}", "teams:all").Replace(path)
 	if strings.HasPrefix(path, "/regions/") {
-		path = "/regions/" + region
+		path = strings.Replace(path, "{id}", region, 1)
 	}
-	path = strings.ReplaceAll(path, "{id}", "nothing")
+	if strings.HasPrefix(path, "/teams/") {
+		path = strings.Replace(path, "{id}", teamIn[region], 1)
+	}
+	path = strings.NewReplacer("{id}", "nothing", "{badge}", "nothing", "{list}", "1").Replace(path)
 	c := call{method: method, path: "@" + path, token: token}
 	switch method + " " + path {
 	case "POST /tasks":
@@ -114,6 +117,10 @@ func request(method, path, region, token string) call {
 	case "POST /invitations":
 		c.body = map[string]any{"roles": []any{map[string]any{"role": "volunteer"}}, "expires_at": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}
 	default:
+		if strings.HasSuffix(path, "/goals") && method == "PUT" {
+			c.body = map[string]any{"goals": []any{}}
+			break
+		}
 		if method != "GET" && method != "DELETE" {
 			c.body = map[string]any{}
 		}
@@ -121,7 +128,10 @@ func request(method, path, region, token string) call {
 	return c
 }
 
-var serviceStaff string
+var (
+	serviceStaff string
+	teamIn       = map[string]string{} // by region
+)
 
 // everyRole gives a token of each column of the table. The lead leads Genova.
 func everyRole(h *house) map[string]string {
@@ -147,6 +157,10 @@ func everyRole(h *house) map[string]string {
 		tokens[column] = token
 	}
 	serviceStaff = tokens["staff token"]
+	for _, region := range []string{"it.liguria.ge", "it.liguria.sp"} {
+		teams := h.want(http.StatusOK, call{method: "GET", path: "@/teams?region=" + region, token: serviceStaff})["teams"].([]any)
+		teamIn[region] = teams[0].(map[string]any)["id"].(string)
+	}
 	return tokens
 }
 

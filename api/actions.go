@@ -44,11 +44,11 @@ type answerView struct {
 
 // standingView is where the person stands after a write.
 type standingView struct {
-	Total  int64         `json:"total" doc:"All your points."`
-	Rank   *int          `json:"rank" doc:"Among all people this season; null while boards are stale or you have no points; a hidden person is told the rank they would have."`
-	Streak points.Streak `json:"streak"`
-	Next   *nextView     `json:"next" doc:"The next rank above; null at the top."`
-	Stale  bool          `json:"stale" doc:"Boards are catching up; your points are recorded."`
+	Total int64     `json:"total" doc:"All your points."`
+	Rank  *int      `json:"rank" doc:"Among all people this season; null while boards are stale or you have no points; a hidden person is told the rank they would have."`
+	Next  *nextView `json:"next" doc:"The next rank above; null at the top."`
+	Stale bool      `json:"stale" doc:"Boards are catching up; your points are recorded."`
+	progressView
 }
 
 type nextView struct {
@@ -170,13 +170,13 @@ const boardsWithin = 2 * time.Second
 // Boards that cannot be reached fail nothing: the posting is on disk, and the
 // sweep brings it to the boards.
 func (a *API) standing(ctx context.Context, person *people.Person, posting *points.Posting, fresh bool) standingView {
-	view := standingView{}
+	view := standingView{progressView: progressView{Level: levelAt(1)}}
 	if posting == nil {
 		return view
 	}
 	ctx, cancel := context.WithTimeout(ctx, boardsWithin)
 	defer cancel()
-	view.Total, view.Streak = posting.State.Total(), posting.State.Streak.At(a.parts.Clock.Now(), a.zoneOf(ctx, person))
+	view.Total, view.progressView = posting.State.Total(), a.progressOf(&posting.State, a.zoneOf(ctx, person))
 	if fresh {
 		if err := a.parts.Boards.Apply(ctx, person.Campaign, []*points.Posting{posting}); err != nil {
 			a.parts.Log.Warn("boards are behind; the sweep will bring them up", "campaign", person.Campaign, "error", err)

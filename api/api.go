@@ -13,8 +13,10 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/recover"
 
+	"github.com/musterhq/muster/domain/badge"
 	"github.com/musterhq/muster/domain/briefing"
 	"github.com/musterhq/muster/domain/campaign"
+	"github.com/musterhq/muster/domain/goal"
 	"github.com/musterhq/muster/domain/people"
 	"github.com/musterhq/muster/domain/points"
 	"github.com/musterhq/muster/domain/review"
@@ -46,6 +48,8 @@ type Parts struct {
 	Campaigns *campaign.Service
 	People    *people.Service
 	Points    *points.Service
+	Goals     *goal.Service
+	Badges    *badge.Service
 	Tasks     *task.Service
 	Reviews   *review.Service
 	Boards    *leaderboard.Boards
@@ -68,6 +72,9 @@ type Options struct {
 	// TrustedProxies are addresses or networks whose X-Forwarded-For is
 	// believed. Empty means none.
 	TrustedProxies []string
+	// PublicURL is where people reach the server, without a slash at its end; what
+	// is signed names it. Empty: nothing is signed.
+	PublicURL string
 	// Version is what the OpenAPI document calls the server.
 	Version string
 	// MaxInFlight is how many calls are answered at once; four times as many
@@ -82,6 +89,7 @@ type API struct {
 	huma      huma.API
 	meters    *meters
 	admission *admission
+	public    string // Options.PublicURL
 	calls     []call // what the contract describes
 }
 
@@ -113,7 +121,7 @@ func New(parts Parts, options Options) *API {
 		slots = defaultInFlight
 	}
 	line := newAdmission(slots, waitingPerSlot*slots, patience)
-	a := &API{parts: parts, fiber: app, meters: newMeters(line), admission: line}
+	a := &API{parts: parts, fiber: app, meters: newMeters(line), admission: line, public: options.PublicURL}
 	app.Use(a.observe)
 	app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: a.panicked}))
 	app.Use(headers)
@@ -146,12 +154,15 @@ func (a *API) Fiber() *fiber.App { return a.fiber }
 func (a *API) routes() {
 	a.enter()
 	a.me()
+	a.motivation()
 	a.actions()
 	a.tasks()
 	a.regions()
 	a.boards()
 	a.rules()
 	a.reviews()
+	a.goals()
+	a.badges()
 	a.briefings()
 	a.headquarters()
 	a.live()

@@ -189,6 +189,7 @@ type meView struct {
 	DisplayName     string           `json:"display_name,omitempty"`
 	NameShown       bool             `json:"name_shown" doc:"Whether others see display_name in place of a pseudonym."`
 	Hidden          bool             `json:"hidden" doc:"On no people's board; team and region keep the credit."`
+	ShoutOuts       bool             `json:"shout_outs" doc:"Whether your team is told of what you achieve; never while you are hidden or under age."`
 	TimeZone        string           `json:"time_zone,omitempty"`
 	LanguagesSpoken []string         `json:"languages_spoken,omitempty"`
 	Team            *namedView       `json:"team" doc:"Null for an admin who never gave a postcode."`
@@ -200,7 +201,7 @@ func (a *API) meView(ctx context.Context, p *people.Person) (*meView, error) {
 	v := &meView{
 		ID: p.ID, Account: p.Account, Name: p.PublicName(a.parts.Clock.Now()),
 		GivenName: p.GivenName, FamilyName: p.FamilyName, Email: p.Email(), DisplayName: p.DisplayName,
-		NameShown: p.NameShown, Hidden: p.Hidden, TimeZone: p.TimeZone, LanguagesSpoken: p.LanguagesSpoken, Roles: p.Grants,
+		NameShown: p.NameShown, Hidden: p.Hidden, ShoutOuts: p.ShoutOuts, TimeZone: p.TimeZone, LanguagesSpoken: p.LanguagesSpoken, Roles: p.Grants,
 	}
 	if p.Region == "" {
 		return v, nil

@@ -18,6 +18,7 @@ type changeInput struct {
 		DisplayName     *string   `json:"display_name,omitempty" maxLength:"40"`
 		NameShown       *bool     `json:"name_shown,omitempty"`
 		Hidden          *bool     `json:"hidden,omitempty"`
+		ShoutOuts       *bool     `json:"shout_outs,omitempty"`
 		TimeZone        *string   `json:"time_zone,omitempty" maxLength:"64"`
 		LanguagesSpoken *[]string `json:"languages_spoken,omitempty" maxItems:"20"`
 	}
@@ -105,7 +106,7 @@ func (a *API) changeMe(ctx context.Context, in *changeInput) (*body[meView], err
 	b := in.Body
 	person, err := a.parts.People.Change(ctx, in.Campaign, callerOf(ctx).Person, people.Change{
 		GivenName: b.GivenName, FamilyName: b.FamilyName, DisplayName: b.DisplayName, NameShown: b.NameShown,
-		Hidden: b.Hidden, TimeZone: b.TimeZone, LanguagesSpoken: b.LanguagesSpoken,
+		Hidden: b.Hidden, ShoutOuts: b.ShoutOuts, TimeZone: b.TimeZone, LanguagesSpoken: b.LanguagesSpoken,
 	})
 	return a.answerMe(ctx, person, err)
 }

@@ -83,6 +83,7 @@ func (a *API) operations() {
 	a.fiber.Get("/readyz", a.ready)
 	a.fiber.Get("/metrics", onLoopback, adaptor.HTTPHandler(promhttp.HandlerFor(a.meters.registry, promhttp.HandlerOpts{})))
 	a.fiber.Get("/openapi.json", a.openapi())
+	a.keys()
 	a.documentation()
 	a.boardPage()
 	a.inbox()

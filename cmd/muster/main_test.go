@@ -70,6 +70,7 @@ func TestWrongUseExits2(t *testing.T) {
 		{"--campaign, --name, --admin-email", []string{"serve", "--data", data, "--listen", "127.0.0.1:0"}},
 		{"--smtp-url", []string{"serve", "--data", data, "--listen", "0.0.0.0:8080"}},
 		{"--max-in-flight", []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--max-in-flight", "0"}},
+		{"--public-url", []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--public-url", "example.org"}},
 		{"HOST:PORT", []string{"serve", "--data", data, "--listen", "8080"}},
 		{"cannot listen", []string{"serve", "--data", data, "--listen", busy, "--campaign", "c1", "--name", "C", "--admin-email", "a@example.org"}},
 		{"campaign's id", []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--campaign", "C 1", "--name", "C", "--admin-email", "a@example.org"}},

@@ -21,6 +21,7 @@ type serveCmd struct {
 
 	Listen         string   `help:"Address to answer on." default:"127.0.0.1:8080" env:"MUSTER_LISTEN"`
 	TrustedProxies []string `help:"Addresses or networks of your proxies, whose X-Forwarded-For is believed." env:"MUSTER_TRUSTED_PROXIES" placeholder:"CIDR"`
+	PublicURL      string   `name:"public-url" help:"Where people reach this server (https://example.org). It stands in the badges they take along. Empty: the address it listens on, if that is a loopback address; else no badge can be taken along." env:"MUSTER_PUBLIC_URL" placeholder:"URL"`
 	Origins        []string `help:"Origins of web pages, besides this server's own, that may open live feeds (https://example.org)." env:"MUSTER_ORIGINS" placeholder:"ORIGIN"`
 	MaxInFlight    int      `help:"Calls answered at once; four times as many wait for their turn." default:"256" env:"MUSTER_MAX_IN_FLIGHT" placeholder:"N"`
 	SMTPURL        string   `name:"smtp-url" help:"Mail server for sign-in codes (smtp://user:password@host:587). Empty: the inbox page, on a loopback address only." env:"MUSTER_SMTP_URL" placeholder:"URL"`
@@ -45,6 +46,9 @@ func (c *serveCmd) Run(env *environment) error {
 	if c.SMTPURL == "" && !loopback(c.Listen) {
 		return usagef("--listen %s is not a loopback address, and sign-in codes would have no way to people: set --smtp-url and --mail-from", c.Listen)
 	}
+	if err := app.CheckPublicURL(c.PublicURL); err != nil {
+		return usageError{err}
+	}
 	if err := errors.Join(c.mail().Check(), c.fcm().Check()); err != nil {
 		return usageError{err}
 	}
@@ -68,7 +72,7 @@ func (c *serveCmd) Run(env *environment) error {
 		return err
 	}
 	err = a.Serve(env.ctx, listener, app.ServeOptions{
-		TrustedProxies: c.TrustedProxies, Origins: c.Origins, FCM: c.fcm(), Mail: c.mail(), MaxInFlight: c.MaxInFlight,
+		PublicURL: c.PublicURL, TrustedProxies: c.TrustedProxies, Origins: c.Origins, FCM: c.fcm(), Mail: c.mail(), MaxInFlight: c.MaxInFlight,
 		Begun: func() {
 			fmt.Fprintf(env.err, "Muster answers on http://%s — the contract is at /docs\n", listener.Addr())
 		},

@@ -19,6 +19,7 @@ type Change struct {
 	DisplayName *string // up to 40 characters; "" takes it away
 	NameShown   *bool
 	Hidden      *bool
+	ShoutOuts   *bool
 	TimeZone    *string // IANA name; "" is the campaign's
 	// LanguagesSpoken replaces the list; up to 20 tags of BCP 47.
 	LanguagesSpoken *[]string
@@ -98,6 +99,7 @@ func (c *Change) apply(p *Person, now time.Time) {
 	set(&p.FamilyName, c.FamilyName)
 	set(&p.DisplayName, c.DisplayName)
 	set(&p.NameShown, c.NameShown)
+	set(&p.ShoutOuts, c.ShoutOuts)
 	set(&p.TimeZone, c.TimeZone)
 	if c.LanguagesSpoken != nil {
 		p.LanguagesSpoken = slices.Clone(*c.LanguagesSpoken)
@@ -105,6 +107,9 @@ func (c *Change) apply(p *Person, now time.Time) {
 	if c.Hidden != nil && *c.Hidden != p.Hidden {
 		p.Hidden = *c.Hidden
 		p.tellHidden(now)
+	}
+	if c.ShoutOuts != nil {
+		p.welcome(now)
 	}
 }
 

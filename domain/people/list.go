@@ -44,6 +44,17 @@ func (s *Service) List(ctx context.Context, campaignID string, by Identity, regi
 	return page, nil
 }
 
+// Members counts who belongs to a region and all below it, or of them to a team, ""
+// for all; up to limit. It names nobody, so every caller may have it.
+func (s *Service) Members(ctx context.Context, campaignID, region, team string, limit int) (int, error) {
+	q := store.Query{Index: "within", Equal: []any{region}}
+	if team != "" {
+		q.Where = []store.Cond{{Field: "team", Op: store.Equal, Value: team}}
+	}
+	n, err := s.people.Count(ctx, campaignID, q, limit)
+	return n, storeError(err)
+}
+
 // Holders yields the ids of everybody who holds a role, in no order that means
 // anything. For the house's own workers, never for a person. It ends at the
 // first error, which it yields.

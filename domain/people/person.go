@@ -32,8 +32,11 @@ type Person struct {
 	// DisplayName is shown to others only while NameShown is set; see PublicName.
 	DisplayName string `bson:"display_name,omitempty"`
 	NameShown   bool   `bson:"name_shown,omitempty"`
-	Hidden      bool   `bson:"hidden,omitempty"`    // on no people's board, under no name
-	TimeZone    string `bson:"time_zone,omitempty"` // IANA; "" is the campaign's
+	Hidden      bool   `bson:"hidden,omitempty"` // on no people's board, under no name
+	// ShoutOuts: their team may be told of what they achieve; see MayPraise.
+	ShoutOuts bool   `bson:"shout_outs,omitempty"`
+	Welcomed  bool   `bson:"welcomed,omitempty"`  // their team was told that they are new
+	TimeZone  string `bson:"time_zone,omitempty"` // IANA; "" is the campaign's
 
 	Account string   `bson:"account"`
 	Team    string   `bson:"team,omitempty"`   // "" for an admin who never gave a postcode

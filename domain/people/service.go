@@ -118,6 +118,9 @@ const (
 	// Data: person. The worker reads the person, whose Hidden holds by then,
 	// so that the last of two quick changes wins whatever their order here.
 	EffectHide = "hide"
+	// EffectPraise asks for a word to the person's team. Data: account, type, json.
+	// The worker asks MayPraise at that time.
+	EffectPraise = "praise"
 )
 
 const (

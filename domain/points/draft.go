@@ -72,18 +72,20 @@ func begin(t terms, last *Posting, now time.Time) *draft {
 }
 
 // settleDays drops the days on which nothing can change any more, and carries
-// the streak over them. An action may be MaxAge old and may be taken back
+// the streak and the personal best over them. An action may be MaxAge old and may be taken back
 // VoidWindow later; a day ends up to a day later by the clock of some zone than
 // by UTC's, and the person may have changed zones.
 func (d *draft) settleDays() {
 	s := &d.next.State
 	settled := d.next.RecordedAt.Add(-MaxAge-VoidWindow).AddDate(0, 0, -2).Format(time.DateOnly)
 	open := 0
-	for open < len(s.Days) && s.Days[open].Day <= settled {
-		if open == 0 || s.Days[open].Day != s.Days[open-1].Day {
-			s.Settled = s.Settled.with(s.Days[open].Day)
+	for day, quantities := range byDay(s.Days) {
+		if day > settled {
+			break
 		}
-		open++
+		s.Settled = s.Settled.with(day, s.Pauses)
+		s.SettledBest = s.SettledBest.with(day, dayPoints(d.rules.On(day), quantities))
+		open += len(quantities)
 	}
 	// A copy in any case: the last posting keeps its own.
 	s.Days = append(make([]DayQuantity, 0, len(s.Days)-open+4), s.Days[open:]...)
@@ -202,12 +204,12 @@ func (s *State) counted(k *Kind, day, kind string) int64 {
 // finish is the posting, complete but for its insert.
 func (d *draft) finish() *Posting {
 	s := &d.next.State
-	s.Streak = s.Settled
-	for i, day := range s.Days {
-		if i == 0 || day.Day != s.Days[i-1].Day {
-			s.Streak = s.Streak.with(day.Day)
-		}
+	streak, best := s.Settled, s.SettledBest
+	for day, quantities := range byDay(s.Days) {
+		streak = streak.with(day, s.Pauses)
+		best = best.with(day, dayPoints(d.rules.On(day), quantities))
 	}
+	s.Streak, s.Best = streak, best.Best
 	return d.next
 }
 

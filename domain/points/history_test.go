@@ -60,6 +60,7 @@ func TestRandomHistories(t *testing.T) {
 			"transfer": w.transfer,
 			"journey":  w.journey,
 			"hide":     w.hide,
+			"pause":    w.pause,
 			"restart":  w.restart,
 			"":         w.check,
 		})
@@ -386,6 +387,21 @@ func (w *world) hide(t *rapid.T) {
 	}
 }
 
+func (w *world) pause(t *rapid.T) {
+	i := w.node(t)
+	if rapid.IntRange(0, 3).Draw(t, "end") == 0 {
+		if _, err := w.services[i].EndPause(t.Context(), testCampaign, w.member); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	from := w.clocks[i].Now().AddDate(0, 0, rapid.IntRange(-1, 20).Draw(t, "from"))
+	p := Pause{From: from.Format(time.DateOnly), To: from.AddDate(0, 0, rapid.IntRange(0, 56).Draw(t, "days")).Format(time.DateOnly)}
+	if _, err := w.services[i].Pause(t.Context(), testCampaign, w.member, p); err != nil && errs.CodeOf(err) != "pause_invalid" {
+		t.Fatal(err)
+	}
+}
+
 func (w *world) restart(t *rapid.T) {
 	i := w.node(t)
 	w.services[i] = newService(w.engine, w.clocks[i])
@@ -457,7 +473,7 @@ func TestOrderAndBatchesDoNotMatter(t *testing.T) {
 		}
 		want := run(actions, len(actions))
 		got := run(rapid.Permutation(actions).Draw(t, "order"), rapid.IntRange(1, 7).Draw(t, "batch"))
-		if !slices.Equal(want.AllTime, got.AllTime) || !slices.Equal(want.Seasons, got.Seasons) || !slices.Equal(want.Days, got.Days) || want.Streak != got.Streak {
+		if !slices.Equal(want.AllTime, got.AllTime) || !slices.Equal(want.Seasons, got.Seasons) || !slices.Equal(want.Days, got.Days) || want.Streak != got.Streak || want.Best != got.Best {
 			t.Fatalf("%+v\n%+v", want, got)
 		}
 	})

@@ -24,7 +24,9 @@ type Posting struct {
 	// Actions holds what was recorded, and what was said of it; empty for the posting that a
 	// person joins with, and for one that hides or shows them.
 	Actions []Entry `bson:"actions,omitempty"`
-	State   State   `bson:"state"`
+	// Pause is there where the posting says something of pauses.
+	Pause *PauseEntry `bson:"pause,omitempty"`
+	State State       `bson:"state"`
 }
 
 // PostingID is the document id of an account's n-th posting.
@@ -82,9 +84,13 @@ type State struct {
 	// arrive or be taken back, by day, then kind, then slot.
 	Days   []DayQuantity `bson:"days,omitempty"`
 	Streak Streak        `bson:"streak"`
-	// Settled is the streak up to the days that have left Days: Streak is
-	// Settled, carried on over Days.
-	Settled Streak `bson:"settled"`
+	Best   Best          `bson:"best,omitzero"`
+	// Settled and SettledBest are the streak and the best up to the days that
+	// have left Days: Streak is Settled, carried on over Days, and so is Best.
+	Settled     Streak    `bson:"settled"`
+	SettledBest bestSoFar `bson:"settled_best,omitzero"`
+	// Pauses are those of about the last year and those to come, in order.
+	Pauses []Pause `bson:"pauses,omitempty"`
 }
 
 // Home is a team and its leaf region.

@@ -50,6 +50,7 @@ func TestRecordWritesOnePosting(t *testing.T) {
 			Seasons: []SeasonShare{{Season: "2026-w47", Share: Share{Home: home, Points: 212}}},
 			Days:    []DayQuantity{{Day: "2026-11-18", Kind: "call", Quantity: 4}, {Day: "2026-11-18", Kind: "door", Quantity: 10}},
 			Streak:  Streak{Weeks: 1, Last: "2026-w47"},
+			Best:    Best{Day: "2026-11-18", DayPoints: 212, Week: "2026-w47", WeekPoints: 212},
 		},
 	}
 	want.ID, want.Campaign, want.Version = "anna/0000000001", testCampaign, 1
@@ -249,12 +250,12 @@ func TestTheStreakSurvivesLateActions(t *testing.T) {
 	f := setUp(t)
 	f.record(f.act("w47", "door", 1))
 	f.clock.Advance(14 * 24 * time.Hour)
-	if got := f.record(f.act("w49", "door", 1)).Posting.State.Streak; got != (Streak{1, "2026-w49"}) {
+	if got := f.record(f.act("w49", "door", 1)).Posting.State.Streak; got != (Streak{Weeks: 1, Last: "2026-w49"}) {
 		t.Errorf("over a gap: %+v", got)
 	}
 	late := f.act("w48", "share", 1)
 	late.OccurredAt = f.clock.Now().Add(-7 * 24 * time.Hour)
-	if got := f.record(late).Posting.State.Streak; got != (Streak{3, "2026-w49"}) {
+	if got := f.record(late).Posting.State.Streak; got != (Streak{Weeks: 3, Last: "2026-w49"}) {
 		t.Errorf("the gap filled: %+v", got)
 	}
 	v, err := f.Void(t.Context(), testCampaign, f.member, "w48")
@@ -262,12 +263,12 @@ func TestTheStreakSurvivesLateActions(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.verify()
-	if got := v.Posting.State.Streak; got != (Streak{1, "2026-w49"}) {
+	if got := v.Posting.State.Streak; got != (Streak{Weeks: 1, Last: "2026-w49"}) {
 		t.Errorf("the gap emptied again: %+v", got)
 	}
 	f.clock.Advance(70 * 24 * time.Hour)
 	r := f.record(f.act("later", "door", 1))
-	if r.Posting.State.Settled != (Streak{1, "2026-w49"}) || len(r.Posting.State.Days) != 1 {
+	if r.Posting.State.Settled != (Streak{Weeks: 1, Last: "2026-w49"}) || len(r.Posting.State.Days) != 1 {
 		t.Errorf("days that cannot change are kept: %+v", r.Posting.State)
 	}
 }

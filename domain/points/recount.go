@@ -18,6 +18,9 @@ type Recounted struct {
 	// Days are the quantities of all days, by day, then kind, then slot.
 	Days   []DayQuantity
 	Streak Streak
+	// Longest is the most weeks of any streak there was.
+	Longest int
+	Best    Best
 }
 
 // Total is the sum over all teams.
@@ -51,12 +54,15 @@ func (r *Recounted) Agrees(s *State) error {
 	if s.Streak != r.Streak {
 		return fmt.Errorf("the streak is %v, recounted %v", s.Streak, r.Streak)
 	}
+	if s.Best != r.Best {
+		return fmt.Errorf("the personal best is %v, recounted %v", s.Best, r.Best)
+	}
 	return nil
 }
 
 // Recount adds up one account's postings, given from the first in the order of
 // n, from what was done alone: kind, quantity, day and season of each action,
-// and what was said of it. Neither stored points nor stored states are read, except for
+// what was said of it, and what was said of pauses. Neither stored points nor stored states are read, except for
 // State.Home, the team and region the person came from at each posting, which
 // is written nowhere else.
 //
@@ -66,7 +72,7 @@ func (r *Recounted) Agrees(s *State) error {
 // other than the whole action, a rule set that was not in force, or an entry in a season the person had no
 // share of.
 func Recount(rules Schedule, c Calendar, postings []*Posting) (Recounted, error) {
-	count := recount{rules: rules, acts: map[string]act{}, days: map[dayKind]*dayCount{}}
+	count := recount{rules: rules, acts: map[string]act{}, days: map[dayKind]*dayCount{}, paused: map[string]bool{}}
 	for i, p := range postings {
 		if err := count.posting(c, postings[:i], p); err != nil {
 			return count.Recounted, fmt.Errorf("posting %s: %w", p.ID, err)
@@ -81,6 +87,8 @@ type recount struct {
 	rules Schedule
 	acts  map[string]act
 	days  map[dayKind]*dayCount
+	// paused are the days of all pauses there ever were.
+	paused map[string]bool
 }
 
 type dayKind struct{ day, kind string }
@@ -122,6 +130,9 @@ func (r *recount) posting(c Calendar, before []*Posting, p *Posting) error {
 	}
 	if want := r.rules.At(p.RecordedAt, c.Location()).ID; p.Rules != want {
 		return fmt.Errorf("decided by rule set %q, where %q was in force", p.Rules, want)
+	}
+	if err := r.pause(p); err != nil {
+		return err
 	}
 	current := c.Counts(p.RecordedAt, p.RecordedAt)
 	r.begin(current, p.State.Home)
@@ -216,7 +227,5 @@ func (r *recount) finish() {
 		}
 	}
 	slices.SortFunc(r.Days, DayQuantity.compare)
-	for _, day := range r.Days {
-		r.Streak = r.Streak.with(day.Day)
-	}
+	r.walk()
 }

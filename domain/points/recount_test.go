@@ -19,6 +19,17 @@ func TestRecountFindsWhatWasChanged(t *testing.T) {
 		{"the state's season", func(ps []*Posting) []*Posting { ps[3].State.Seasons[0].Points--; return ps }, "season 2026-w47"},
 		{"the state's team", func(ps []*Posting) []*Posting { ps[3].State.Seasons[0].Team = "team-x"; return ps }, "season 2026-w47"},
 		{"the state's streak", func(ps []*Posting) []*Posting { ps[3].State.Streak.Weeks = 52; return ps }, "streak"},
+		{"the state's grace", func(ps []*Posting) []*Posting { ps[3].State.Streak.Grace = 2; return ps }, "streak"},
+		{"the state's best day", func(ps []*Posting) []*Posting { ps[3].State.Best.DayPoints++; return ps }, "personal best"},
+		{"the state's best week", func(ps []*Posting) []*Posting { ps[3].State.Best.Week = "2026-w01"; return ps }, "personal best"},
+		{"a pause of days gone by", func(ps []*Posting) []*Posting {
+			ps[3].Pause = &PauseEntry{Since: "2026-11-18", Pause: Pause{From: "2026-11-02", To: "2026-11-20"}}
+			return ps
+		}, "a pause of 2026-11-18 begins"},
+		{"a pause that was said before it was", func(ps []*Posting) []*Posting {
+			ps[3].Pause = &PauseEntry{Since: "2026-11-02", Pause: Pause{From: "2026-11-02", To: "2026-11-20"}}
+			return ps
+		}, "a pause of 2026-11-02 begins"},
 		{"a quantity", func(ps []*Posting) []*Posting { ps[0].Actions[0].Quantity = 79; return ps }, "is not the whole of what it is about"},
 		{"another quantity", func(ps []*Posting) []*Posting { ps[1].Actions[0].Quantity = 19; return ps }, "all-time shares"},
 		{"a day", func(ps []*Posting) []*Posting { ps[0].Actions[0].Day = "2026-11-17"; return ps }, "is not the whole of what it is about"},

@@ -136,8 +136,10 @@ func (r *RuleSet) Kind(name string) *Kind {
 // points, rounded down once over the whole day, never less for more, 0 for a
 // kind the set does not have. An action that brings the quantity from a to b
 // is worth Points(b) - Points(a).
-func (r *RuleSet) Points(kind string, quantity int64) int64 {
-	k := r.Kind(kind)
+func (r *RuleSet) Points(kind string, quantity int64) int64 { return r.Kind(kind).worth(quantity) }
+
+// worth is RuleSet.Points of a kind; k is nil for one the set does not have.
+func (k *Kind) worth(quantity int64) int64 {
 	if k == nil {
 		return 0
 	}

@@ -236,8 +236,7 @@ func (c *court) rule(ctx context.Context, v Verdict, by, reason string, choose f
 			return nil, nil
 		}
 		entries = d.next.Actions
-		d.settleDays()
-		return d.finish(), nil
+		return c.finish(d), nil
 	})
 	if err != nil {
 		return Ruled{}, err
@@ -249,8 +248,21 @@ func (c *court) rule(ctx context.Context, v Verdict, by, reason string, choose f
 // was in place of those of the open days.
 func (c *court) draft(t turn) *draft {
 	d := begin(c.terms, t.last, t.now)
-	d.next.State.Days, d.next.State.Settled = slices.Clone(c.past.days.Days), Streak{}
+	s := &d.next.State
+	s.Days, s.Settled, s.SettledBest = slices.Clone(c.past.days.Days), Streak{}, bestSoFar{}
 	return d
+}
+
+// finish carries streak and personal best over all days anew, and so by all pauses
+// there ever were, of which the state keeps those of a year.
+func (c *court) finish(d *draft) *Posting {
+	s := &d.next.State
+	kept := s.Pauses
+	s.Pauses = c.past.pauses
+	d.settleDays()
+	p := d.finish()
+	p.State.Pauses = kept
+	return p
 }
 
 // read reads the ledger up to a posting; what was read already is kept.
@@ -271,6 +283,8 @@ type past struct {
 	acts  map[string]*pastAct
 	order []string // their ids, as recorded
 	days  State    // Days alone: of all days
+	// pauses are all there ever were, as paused has them.
+	pauses []Pause
 }
 
 // pastAct is an action and what was said of it.
@@ -284,6 +298,9 @@ func (a *pastAct) quarantined() bool { return a.held && !a.cleared && !a.voided 
 
 func (p *past) add(t *terms, posting *Posting) {
 	p.n = posting.N
+	if posting.Pause != nil {
+		p.pauses = withPause(p.pauses, *posting.Pause)
+	}
 	for _, e := range posting.Actions {
 		p.days.change(t.rules.On(e.Day), &e)
 		if e.Of == "" {

@@ -10,8 +10,10 @@ import (
 	"log/slog"
 	"sync/atomic"
 
+	"github.com/musterhq/muster/domain/badge"
 	"github.com/musterhq/muster/domain/briefing"
 	"github.com/musterhq/muster/domain/campaign"
+	"github.com/musterhq/muster/domain/goal"
 	"github.com/musterhq/muster/domain/people"
 	"github.com/musterhq/muster/domain/points"
 	"github.com/musterhq/muster/domain/review"
@@ -47,6 +49,8 @@ type App struct {
 	Campaigns *campaign.Service
 	People    *people.Service
 	Points    *points.Service
+	Goals     *goal.Service
+	Badges    *badge.Service
 	Tasks     *task.Service
 	Reviews   *review.Service
 	Boards    *leaderboard.Boards
@@ -143,7 +147,7 @@ func (a *App) openFolder(ctx context.Context) (people.Keys, error) {
 
 func schemas() []store.Schema {
 	var all []store.Schema
-	for _, room := range [][]store.Schema{campaign.Schemas, people.Schemas, points.Schemas, review.Schemas, task.Schemas, briefing.Schemas, leaderboard.Schemas, push.Schemas} {
+	for _, room := range [][]store.Schema{campaign.Schemas, people.Schemas, points.Schemas, goal.Schemas, badge.Schemas, review.Schemas, task.Schemas, briefing.Schemas, leaderboard.Schemas, push.Schemas} {
 		all = append(all, room...)
 	}
 	return all
@@ -193,6 +197,12 @@ func (a *App) plug(keys people.Keys) {
 		Keys: keys, Limiter: limits.New(a.redis), Campaigns: a.Campaigns, Clock: a.clock, Log: a.log,
 	})
 	a.Points = points.New(points.Config{Engine: a.store, Clock: a.clock, Calendar: a.calendar})
+	a.Goals = goal.New(a.store, deeds{a}, a.clock)
+	a.onRun("goals", func(ctx context.Context) error { return a.Goals.Run(ctx, a.log) })
+	a.Badges = badge.New(badge.Config{
+		Engine: a.store, Campaigns: a.Campaigns, Ledger: merits{a}, Clock: a.clock, Log: a.log, Key: keys.CredentialKey(),
+	})
+	a.onRun("badges", a.Badges.Run)
 	a.Tasks = task.New(a.store, regions{a.Campaigns}, a.clock, task.Options{})
 	a.Boards = leaderboard.New(leaderboard.Parts{
 		Redis: a.redis, Store: a.store, Campaigns: a.Campaigns, Names: names{a.Campaigns, a.People},
@@ -218,6 +228,12 @@ func (a *App) plugEffects() {
 	a.effects.kinds["feed"] = a.publish
 	a.effects.kinds[review.EffectRule] = a.rule
 	a.effects.kinds[review.EffectRollBack] = a.rollBack
+	a.effects.add("goals", a.Goals)
+	a.effects.add("badges", a.Badges)
+	a.effects.kinds[people.EffectPraise] = a.praise
+	a.effects.kinds[badge.EffectPraise] = a.praise
+	a.effects.kinds[badge.EffectBestOfTeams] = a.bestOfTeams
+	a.effects.kinds[goal.EffectRegionFeed] = a.publishBelow
 	a.onRun("effects", a.effects.Run)
 }
 

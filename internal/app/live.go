@@ -35,6 +35,26 @@ func (a *App) publish(ctx context.Context, campaignID string, e store.Effect) er
 	return err
 }
 
+// publishBelow carries out effects of the kind goal.EffectRegionFeed: an event of the
+// feeds of all teams of a region and below.
+func (a *App) publishBelow(ctx context.Context, campaignID string, e store.Effect) error {
+	for cursor := ""; ; {
+		teams, next, err := a.Campaigns.Teams(ctx, campaignID, e.Data["region"], cursor, store.MaxPage)
+		if err != nil {
+			return err
+		}
+		for _, team := range teams {
+			event := store.Effect{ID: e.ID, Data: map[string]string{"feed": "team:" + team.ID, "type": e.Data["type"], "json": e.Data["json"]}}
+			if err := a.publish(ctx, campaignID, event); err != nil {
+				return err
+			}
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
+}
+
 // live is what the hub asks of the house.
 type live struct {
 	people    *people.Service
@@ -72,7 +92,8 @@ func leads(s realtime.Session, region string, roles ...campaign.Role) bool {
 
 // May implements realtime.Authorizer: teams' and regions' boards are everybody's,
 // people's are not for wall screens; the tasks of a region are for its leads and
-// screens, and for the people who live in it.
+// screens, and for the people who live in it; the news of a team are for its members
+// and whoever leads it.
 func (l live) May(ctx context.Context, campaignID string, s realtime.Session, feed realtime.Feed) error {
 	forbidden := errs.New(errs.Forbidden, "forbidden", "Your role does not show this feed.")
 	switch feed.Kind {
@@ -97,6 +118,8 @@ func (l live) May(ctx context.Context, campaignID string, s realtime.Session, fe
 		return nil
 	case realtime.Tasks:
 		return l.mayTasks(ctx, campaignID, s, feed.Arg)
+	case realtime.Team:
+		return l.mayTeam(ctx, campaignID, s, feed.Arg)
 	}
 	return errs.New(errs.NotFound, "unknown_feed", "There is no such feed in this campaign yet.")
 }
@@ -122,6 +145,29 @@ func (l live) mayTasks(ctx context.Context, campaignID string, s realtime.Sessio
 		}
 	}
 	return errs.New(errs.Forbidden, "forbidden", "You may watch the tasks of your own regions.")
+}
+
+func (l live) mayTeam(ctx context.Context, campaignID string, s realtime.Session, id string) error {
+	team, err := l.campaigns.Team(ctx, campaignID, id)
+	if errs.KindOf(err) == errs.NotFound {
+		return errs.New(errs.NotFound, "unknown_feed", "There is no such team in this campaign.")
+	}
+	if err != nil {
+		return err
+	}
+	if has(s, campaign.Staff, campaign.Admin) || leads(s, team.Region, campaign.Lead) {
+		return nil
+	}
+	if s.Account != "" {
+		person, err := l.people.Person(ctx, campaignID, s.Subject)
+		if err != nil {
+			return err
+		}
+		if person.Team == id {
+			return nil
+		}
+	}
+	return errs.New(errs.Forbidden, "forbidden", "The news of a team are for its members.")
 }
 
 // Versions implements realtime.BoardSource. Boards of one window are asked for
@@ -219,7 +265,7 @@ func (l live) Me(ctx context.Context, campaignID, account string) (json.RawMessa
 		if err != nil {
 			return nil, err
 		}
-		state.Total, state.Streak = posting.State.Total(), posting.State.Streak.At(l.clock.Now(), calendar.Location())
+		state.Total, state.Streak = posting.State.Total(), posting.State.StreakAt(l.clock.Now(), calendar.Location())
 	}
 	standing, err := l.boards.Standing(ctx, campaignID, leaderboard.StandingRequest{Account: account})
 	if err != nil {

@@ -27,8 +27,12 @@ type ServeOptions struct {
 	TrustedProxies []string // addresses whose X-Forwarded-For is believed; empty: none
 	Origins        []string // origins of pages, besides this host's, that may open live feeds
 	FCM            FCM      // how briefings reach phones; the zero value: the inbox page
-	Mail           Mail     // where code mails go; the zero value: to the inbox page
-	MaxInFlight    int      // calls answered at once; 0: 256
+	// PublicURL is where people reach the server, https://example.org: it stands in
+	// credentials for ever. Empty: the listener's address where that is loopback,
+	// and else nobody takes a badge along.
+	PublicURL   string
+	Mail        Mail // where code mails go; the zero value: to the inbox page
+	MaxInFlight int  // calls answered at once; 0: 256
 	// Begun is called once, when nothing is left that could refuse to serve: for
 	// whoever tells people the address. nil: nobody.
 	Begun func()
@@ -59,7 +63,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, options ServeOpt
 	a.onRun("sessions", func(ctx context.Context) error { return a.People.Watch(ctx, hub.RecheckHere) })
 	a.onRun("keys", func(ctx context.Context) error { return a.followKeys(ctx, hub.RecheckEverybodyHere) })
 	parts := api.Parts{
-		Campaigns: a.Campaigns, People: a.People, Points: a.Points, Tasks: a.Tasks, Reviews: a.Reviews, Boards: a.Boards, Briefings: briefings,
+		Campaigns: a.Campaigns, People: a.People, Points: a.Points, Goals: a.Goals, Badges: a.Badges, Tasks: a.Tasks, Reviews: a.Reviews, Boards: a.Boards, Briefings: briefings,
 		Live: hub, Feeds: a.feeds,
 		Clock: a.clock, Log: a.log, Ready: a.Ready, Wake: a.effects.Wake,
 	}
@@ -69,7 +73,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener, options ServeOpt
 	if err := a.deliverBy(options.Mail); err != nil {
 		return err
 	}
-	server := api.New(parts, api.Options{TrustedProxies: options.TrustedProxies, Version: a.options.Version, MaxInFlight: options.MaxInFlight})
+	server := api.New(parts, api.Options{PublicURL: publicURL(options.PublicURL, listener.Addr()), TrustedProxies: options.TrustedProxies, Version: a.options.Version, MaxInFlight: options.MaxInFlight})
 
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoops()
