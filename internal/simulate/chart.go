@@ -52,6 +52,21 @@ func (c *chart) mark(side int, x, y float64) {
 	c.rect("b", x-3.5, y-3.5, 7, 7)
 }
 
+// under writes a value of an axis under its place, or beside it where it would reach
+// out of the picture.
+func (c *chart) under(x, y float64, s string) {
+	const letter = 7.5 // is no narrower
+	half := float64(len(s)) * letter / 2
+	switch {
+	case x-half < 0:
+		c.text("tick", 1, y, s)
+	case x+half > chartWidth:
+		c.text("tick end", chartWidth-1, y, s)
+	default:
+		c.text("tick middle", x, y, s)
+	}
+}
+
 // scale puts values on a line.
 type scale struct {
 	from, to float64 // values at the ends
@@ -76,7 +91,7 @@ func (s scale) place(v float64) float64 {
 func (s scale) ticks() []float64 {
 	var out []float64
 	if s.log {
-		step := math.Ceil(math.Log10(s.to/s.from)/6 - 1e-9)
+		step := math.Ceil(math.Log10(s.to/s.from)/4 - 1e-9)
 		for e := math.Round(math.Log10(s.from)); e <= math.Log10(s.to)+1e-9; e += max(1, step) {
 			out = append(out, math.Pow(10, e))
 		}
@@ -146,16 +161,16 @@ func dots(rows []row, log bool, fair float64) template.HTML {
 	c.height = bottom + 20
 	for _, tick := range s.ticks() {
 		c.line("grid", s.place(tick), head, s.place(tick), bottom)
-		c.text("tick middle", s.place(tick), bottom+14, rows[0].tick(tick))
+		c.under(s.place(tick), bottom+15, rows[0].tick(tick))
 	}
 	if !math.IsNaN(fair) {
 		c.line("fair", s.place(fair), head, s.place(fair), bottom)
 	}
 	for i, r := range rows {
 		y := head + each*float64(i)
-		c.text("label halo", plotLeft, y+12, r.label)
+		c.text("label halo", plotLeft, y+13, r.label)
 		for side, v := range []Value{r.A, r.B} {
-			yy := y + 21 + 12*float64(side)
+			yy := y + 22 + 12*float64(side)
 			if v.Mean == nil || log && *v.Mean <= 0 {
 				// There is no place on the line for what is not there, or for none.
 				c.text("tick", plotLeft+4, yy+4, [...]string{"A ", "B "}[side]+r.show(v))
@@ -190,8 +205,8 @@ type curve struct {
 // curves draws parts by season.
 func curves(list []curve) template.HTML {
 	var c chart
-	c.height = 230
-	x := scale{from: 1, to: float64(len(list[0].of)), low: 40, high: plotRight - 6}
+	c.height = 236
+	x := scale{from: 1, to: float64(len(list[0].of)), low: 46, high: plotRight - 6}
 	y := scale{from: 0, to: 1, low: 200, high: 8}
 	for _, tick := range []float64{0, .25, .5, .75, 1} {
 		c.line("grid", x.low, y.place(tick), x.high, y.place(tick))
@@ -203,7 +218,7 @@ func curves(list []curve) template.HTML {
 			c.text("tick middle", x.place(n), 216, at(n))
 		}
 	}
-	c.text("tick end", x.high, 228, "season")
+	c.text("tick end", x.high, 231, "season")
 	for _, line := range list {
 		for side, class := range []string{"a", "b"} {
 			var path, high, low []string
@@ -243,11 +258,11 @@ func curves(list []curve) template.HTML {
 
 // bars draws parts in bins, both sides' below each other.
 func bars(rows []row) template.HTML {
-	const each, left = 32.0, 104.0
+	const each, left = 32.0, 112.0
 	var c chart
 	c.height = each*float64(len(rows)) + 4
 	s := spread(rows, false)
-	s.low, s.high = left, plotRight-44
+	s.low, s.high = left, plotRight-48
 	for i, r := range rows {
 		y := 2 + each*float64(i)
 		c.text("label end", left-8, y+18, r.label)

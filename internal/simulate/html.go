@@ -28,9 +28,22 @@ type figure struct {
 
 // table is a head and rows, of which the first cell is the row's name.
 type table struct {
-	Name string
-	Head []string
-	Rows [][]string
+	Name    string
+	Figures bool // short numbers, which must not be broken
+	Head    []string
+	Rows    [][]string
+}
+
+// Class says how it fits a phone: figures do, and so do few columns; else a row
+// becomes a list of its cells.
+func (t table) Class() string {
+	switch {
+	case t.Figures:
+		return "figures"
+	case len(t.Head) > 3:
+		return "wide"
+	}
+	return "words"
 }
 
 // part is a chapter of the page.
@@ -53,7 +66,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 
 // numbers are the rows of a table of both sides.
 func numbers(name, what string, rows []row) table {
-	t := table{Name: name, Head: []string{what, "A", "B", "B less A"}}
+	t := table{Name: name, Figures: true, Head: []string{what, "A", "B", "B less A"}}
 	for _, row := range rows {
 		difference := row.difference()
 		if mark := row.mark(); mark != "" {
@@ -170,7 +183,7 @@ func (r *Report) cheating() part {
 			"Unearned are the points that no work stands behind: 0 where cheating gains nothing.",
 		},
 		Figures: []figure{
-			{"Points of a cheater's week", "Over the median week of the honest; every step of the axis is ten times as much.", dots(yield, true, 1), numbers("Points of a cheater's week", medians, yield)},
+			{"Points of a cheater's week", "Over the median week of the honest; the axis is in powers of ten.", dots(yield, true, 1), numbers("Points of a cheater's week", medians, yield)},
 			{"Places that cheaters hold", "Part of the top tenth of people that is held by each way.", dots(held, false, math.NaN()), numbers("Part of the top tenth that they hold, %", "Way", held)},
 		},
 		Tables: []table{numbers("Unearned points of a cheater's week", medians, unearned), numbers("Chance to be among the top tenth, %", "Way", chance), what},
@@ -183,7 +196,7 @@ func (b *Bin) Name() string {
 	case b.From == 0:
 		return "0"
 	case b.To == 0:
-		return grouped(b.From) + " and more"
+		return "from " + grouped(b.From)
 	}
 	return grouped(b.From) + " to " + grouped(b.To-1)
 }
@@ -201,7 +214,7 @@ func (r *Report) distribution() part {
 		ID: "points", Title: "How points are distributed",
 		Figures: []figure{
 			{"Points of a week", "Of those who acted in it.", bars(bins), numbers("Points of a week, % of those who acted", "Points", bins)},
-			{fmt.Sprintf("Points after %d seasons", r.Seasons), "By part of the people who ever acted; every step of the axis is ten times as much.", dots(ends, true, math.NaN()), numbers("Points at the end", "People", ends)},
+			{fmt.Sprintf("Points after %d seasons", r.Seasons), "By part of the people who ever acted; the axis is in powers of ten.", dots(ends, true, math.NaN()), numbers("Points at the end", "People", ends)},
 		},
 		Tables: []table{numbers("In one figure", "Of those who acted", figures)},
 	}

@@ -145,7 +145,7 @@ func TestMembersAddUp(t *testing.T) {
 		}
 	}
 	sum := 0
-	for _, m := range members(Liguria(), 1999) {
+	for _, m := range members(comuni(), 1999) {
 		sum += m
 	}
 	if sum != 1999 {

@@ -56,7 +56,7 @@ func Documents() []Document {
 	return []Document{
 		{"show_up", "Share of those who signed up who come to act at all.", .40, .50, .80, 0, 1,
 			"Shifts: 40 to 80 % complete (DNC); \"assume 50 % flake\" (The Campaign Workshop).", false, func(p *Params) *float64 { return &p.ShowUp }},
-		{"reminder_lift", "Part of those who would not come who do after a reminder.", .10, .19, .30, 0, 1,
+		{"reminder_lift", "Part of those who would not come who do after a reminder; 0 without reminders.", .10, .19, .30, 0, 1,
 			"Texts cut no-shows by 10 %, calls by 19 % (Maryland Democrats); up to 30 % claimed (Mobilize).", false, func(p *Params) *float64 { return &p.ReminderLift }},
 		{"hours", "Hours a week of those who come, on average; most do much less.", 1, 2.5, 5, 0.01, 60,
 			"Assumed: one shift of doors a week.", true, func(p *Params) *float64 { return &p.Hours }},
@@ -78,7 +78,7 @@ func Documents() []Document {
 			"Sign from the Close the Doors experiment (CSCW 2014): top scorers did more than without a board. Size assumed.", true, func(p *Params) *float64 { return &p.BoardEffectTop }},
 		{"board_effect_bottom", "The same for the bottom third.", 0, -.10, -.30, -.9, 3,
 			"The same experiment: low scorers did less than without a board, and gave up. Size assumed.", true, func(p *Params) *float64 { return &p.BoardEffectBottom }},
-		{"board_memory", "How much of a board's effect is left a season later. Giving up is less likely by what is left, and more.", 0, .5, .8, 0, .95,
+		{"board_memory", "How much of a board's effect is left a season later. Whoever it lifts also gives up less often, whoever it sinks more often.", 0, .5, .8, 0, .95,
 			"Assumed.", true, func(p *Params) *float64 { return &p.BoardMemory }},
 		{"cheaters", "Share of volunteers who cheat, from their first day.", .002, .01, .03, 0, 1,
 			"Assumed for volunteers; 24 % of doors were flagged in one paid programme (Guardian, 2024-10).", true, func(p *Params) *float64 { return &p.Cheaters }},

@@ -2,10 +2,12 @@ package simulate
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 
-	"github.com/musterhq/muster/internal/liguria"
+	"github.com/musterhq/muster/domain/campaign"
+	"github.com/musterhq/muster/domain/season"
 )
 
 // Place is a region that people are placed in, the unit that is compared.
@@ -28,14 +30,64 @@ func OfPopulation(people int64) float64 {
 	return max(LeastMembers, math.Round(float64(people)*MembersPer1000/1000))
 }
 
-// Liguria is the demo's ground: 234 comuni by their populations.
-func Liguria() []Place {
-	comuni := liguria.Comuni()
-	places := make([]Place, len(comuni))
-	for i, c := range comuni {
-		places[i] = Place{ID: c.Region, Name: c.Name, Size: OfPopulation(int64(c.Population))}
+// Sizes are places with where their sizes are from.
+type Sizes struct {
+	Places []Place
+	Source string // for people
+}
+
+// SizesOf makes places of the leaves of a campaign's tree, sized by population,
+// members, postcodes or equal; auto takes the first of these that is known. Members
+// are known where there are so many that most places could be compared.
+func SizesOf(by string, leaves []campaign.Leaf, members map[string]int) (Sizes, error) {
+	var signedUp, postcodes int
+	peopled := len(leaves) > 0
+	for _, l := range leaves {
+		signedUp += members[l.Region]
+		postcodes += l.Postcodes
+		peopled = peopled && l.Population > 0
 	}
-	return places
+	if by == "auto" {
+		switch {
+		case peopled:
+			by = "population"
+		case signedUp >= season.MinMembers*len(leaves):
+			by = "members"
+		case postcodes > 0:
+			by = "postcodes"
+		default:
+			by = "equal"
+		}
+	}
+	out := Sizes{}
+	var size func(l campaign.Leaf) float64
+	switch {
+	case by == "population" && !peopled:
+		return out, fmt.Errorf("the populations of regions are not known: they are a column of the file of --regions")
+	case by == "members" && signedUp == 0:
+		return out, fmt.Errorf("nobody has signed up for a campaign that was named")
+	case by == "postcodes" && postcodes == 0:
+		return out, fmt.Errorf("no postcode leads to a region")
+	case by == "population":
+		out.Source = fmt.Sprintf("population, %d volunteers for 1,000 people and %d at least (assumed)", MembersPer1000, LeastMembers)
+		size = func(l campaign.Leaf) float64 { return OfPopulation(l.Population) }
+	case by == "members":
+		out.Source = "members signed up so far"
+		size = func(l campaign.Leaf) float64 { return float64(members[l.Region]) }
+	case by == "postcodes":
+		out.Source = fmt.Sprintf("number of postcodes, %d volunteers a region on average (assumed)", LeastMembers)
+		each := LeastMembers * float64(len(leaves)) / float64(postcodes)
+		size = func(l campaign.Leaf) float64 { return each * float64(l.Postcodes) }
+	case by == "equal":
+		out.Source = fmt.Sprintf("all equal, %d volunteers each (assumed)", LeastMembers)
+		size = func(campaign.Leaf) float64 { return LeastMembers }
+	default:
+		return out, fmt.Errorf("%q is no measure of size", by)
+	}
+	for _, l := range leaves {
+		out.Places = append(out.Places, Place{ID: l.Region, Name: l.Name, Size: size(l)})
+	}
+	return out, nil
 }
 
 // members gives every place its volunteers: so many in all, in proportion to the

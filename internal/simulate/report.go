@@ -3,6 +3,7 @@ package simulate
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -28,6 +29,8 @@ type Report struct {
 
 	// Notes say what was assumed and what the figures cannot say.
 	Notes []string `json:"notes"`
+	// Credits name whose data the regions are.
+	Credits []string `json:"credits,omitempty"`
 }
 
 // Ground is where it was played.
@@ -161,7 +164,7 @@ func plain(s string) string {
 func report(g *ground, results []run) *Report {
 	o := g.options
 	r := &Report{
-		Seed: o.Seed, Seasons: o.Seasons, Runs: o.Runs, Ground: g.ground(), A: o.A.party(), B: o.B.party(),
+		Seed: o.Seed, Seasons: o.Seasons, Runs: o.Runs, Ground: g.ground(), A: o.A.party(), B: o.B.party(), Credits: o.Credits,
 		Fairness: Fairness{
 			thirdsOf(results, func(s *sideRun) *thirds { return &s.inLeagues }), thirdsOf(results, func(s *sideRun) *thirds { return &s.together }),
 			thirdsOf(results, func(s *sideRun) *thirds { return &s.means }), thirdsOf(results, func(s *sideRun) *thirds { return &s.sums }),
@@ -305,8 +308,11 @@ func (g *ground) notes() []string {
 	if o.Runs < 10 {
 		notes = append(notes, fmt.Sprintf("Only %d runs: intervals are wide or missing. 20 are enough for most questions.", o.Runs))
 	}
-	for i, name := range []string{"A", "B"} {
-		notes = append(notes, g.sides[i].notes(name)...)
+	a, b := g.sides[0], g.sides[1]
+	if slices.Equal(a.notes(""), b.notes("")) {
+		notes = append(notes, a.notes("A and B")...)
+	} else {
+		notes = slices.Concat(notes, a.notes("A"), b.notes("B"))
 	}
 	var assumed []string
 	for _, d := range Documents() {
@@ -317,16 +323,16 @@ func (g *ground) notes() []string {
 	return append(notes, fmt.Sprintf("No published figure stands behind the defaults of %s, the shares of the kinds and those of the ways to cheat (of the boards' effects the sign is measured): try low and high values before you decide by them.", strings.Join(assumed, ", ")))
 }
 
-// notes say which work a side's rules do not pay for, and what nobody does.
+// notes say which work the rules of a side do not pay for, and what nobody does.
 func (s *side) notes(name string) []string {
 	var notes []string
 	for _, k := range s.kinds {
-		if known := s.rules.Kind(k.name); known == nil {
-			notes = append(notes, fmt.Sprintf("%s has no kind %s: that work is done and not paid.", name, k.name))
+		if k.largest == 0 {
+			notes = append(notes, fmt.Sprintf("No kind %s in the rules of %s: that work is done and not paid.", k.name, name))
 		}
 	}
 	for _, k := range s.extra {
-		notes = append(notes, fmt.Sprintf("Nobody does %s, which %s has: the parameters give it no share.", k.name, name))
+		notes = append(notes, fmt.Sprintf("The rules of %s have the kind %s, and nobody does it: the parameters give it no share.", name, k.name))
 	}
 	return notes
 }

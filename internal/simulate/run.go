@@ -17,15 +17,16 @@ import (
 const (
 	MaxSeasons    = 260
 	MaxRuns       = 1000
-	MaxVolunteers = 2_000_000
+	MaxVolunteers = 1_000_000
 	MaxPlaces     = 100_000
 )
 
 // Options say what to play.
 type Options struct {
-	Ground string // where the places are, for the report
-	Sizes  string // what the places' sizes were taken from, for the report
-	Places []Place
+	Ground  string   // where the places are, for the report
+	Sizes   string   // what the places' sizes were taken from, for the report
+	Credits []string // what must be said where the places are shown
+	Places  []Place
 	// Volunteers are all who signed up; 0 for as many as the places' sizes say.
 	Volunteers int
 	Seasons    int // of one run, 2 to MaxSeasons
@@ -45,7 +46,8 @@ type Side struct {
 	Params Params
 }
 
-func (o *Options) check() error {
+// Check says what cannot be played, in one line that names it.
+func (o *Options) Check() error {
 	switch {
 	case len(o.Places) < 1 || len(o.Places) > MaxPlaces:
 		return fmt.Errorf("there are %d regions; there must be 1 to %d", len(o.Places), MaxPlaces)
@@ -77,7 +79,7 @@ func (o *Options) check() error {
 
 // Run plays both sides and compares them. It ends early with ctx's error.
 func Run(ctx context.Context, o Options) (*Report, error) {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return nil, err
 	}
 	g := &ground{options: &o, members: members(o.Places, o.Volunteers)}
@@ -207,7 +209,7 @@ func (g *ground) run(ctx context.Context, number int) run {
 	crowd := draw(g.options, number, 0, g.members)
 	for i, s := range g.sides {
 		strengths := s.strengths(g.options, number, len(g.ids))
-		c := campaign{ground: g, side: s, number: number, strengths: strengths, people: s.people(crowd, strengths), out: &out[i]}
+		c := story{ground: g, side: s, number: number, strengths: strengths, people: s.people(crowd, strengths), out: &out[i]}
 		c.play(ctx)
 	}
 	return out
@@ -275,8 +277,8 @@ func (g *ground) scores(units []season.Unit, index func(i int) float64) (fair, m
 	return fair, mean, sum
 }
 
-// campaign is one side's seasons of the same people.
-type campaign struct {
+// story is one side's seasons of the same people.
+type story struct {
 	*ground
 	side      *side
 	number    int
@@ -299,7 +301,7 @@ type campaign struct {
 	honest  []int64 // their points, of the honest
 }
 
-func (c *campaign) play(ctx context.Context) {
+func (c *story) play(ctx context.Context) {
 	places := len(c.ids)
 	c.ratings = make([]season.Rating, places)
 	c.wins, c.rose, c.leader = make([]int64, places), map[int]bool{}, -1
@@ -325,7 +327,7 @@ func (c *campaign) play(ctx context.Context) {
 }
 
 // measurePeople counts who is there still, what they have, and what cheating brings.
-func (c *campaign) measurePeople(n int, w *week) {
+func (c *story) measurePeople(n int, w *week) {
 	if n == 1 {
 		c.cohort = parts(w.points, w.acted)
 		for i, p := range c.people {
@@ -367,7 +369,7 @@ func (c *campaign) measurePeople(n int, w *week) {
 	c.measureCheats(w, acted, who)
 }
 
-func (c *campaign) measureCheats(w *week, acted []int64, who []int) {
+func (c *story) measureCheats(w *week, acted []int64, who []int) {
 	last := len(c.side.cheats)
 	places := max(1, len(acted)/10)
 	held := make([]float64, last+1)
@@ -394,7 +396,7 @@ func (c *campaign) measureCheats(w *week, acted []int64, who []int) {
 
 // measurePlaces makes the season's leagues and duels as the boards do, and notes how
 // they ended.
-func (c *campaign) measurePlaces(n int, w *week) {
+func (c *story) measurePlaces(n int, w *week) {
 	entrants := c.entrants(c.table, c.ratings)
 	leagues := c.leagues
 	if n > 1 {
@@ -427,7 +429,7 @@ func (c *campaign) measurePlaces(n int, w *week) {
 }
 
 // rate takes the season into the ratings, as the boards do.
-func (c *campaign) rate(units []season.Unit) {
+func (c *story) rate(units []season.Unit) {
 	var sum, members int64
 	for _, i := range c.compared {
 		sum, members = sum+units[i].Sum, members+units[i].Members
@@ -443,7 +445,7 @@ func (c *campaign) rate(units []season.Unit) {
 }
 
 // duels plays the season's duels day by day.
-func (c *campaign) duels(n int, entrants []season.Entrant, w *week) {
+func (c *story) duels(n int, entrants []season.Entrant, w *week) {
 	won := map[int]bool{}
 	for _, duel := range season.Duels(fmt.Sprint(n), entrants, c.names) {
 		left, right := c.at[duel.Left], c.at[duel.Right]
@@ -483,7 +485,7 @@ func (c *campaign) duels(n int, entrants []season.Entrant, w *week) {
 }
 
 // lead notes whether who leads led the season before.
-func (c *campaign) lead(w *week, table map[string]season.Standing) {
+func (c *story) lead(w *week, table map[string]season.Standing) {
 	leader := -1
 	for i, sum := range w.sums {
 		if sum > 0 && (leader < 0 || sum > w.sums[leader]) {
@@ -517,7 +519,7 @@ var Quantiles = []float64{.1, .25, .5, .75, .9, .99, 1}
 // Bins are the bounds between which a week's points are counted.
 var Bins = []int64{1, 50, 100, 200, 500, 1000, 2000, 5000, 10_000}
 
-func (c *campaign) finish() {
+func (c *story) finish() {
 	var totals []int64
 	for i, total := range c.total {
 		if c.ever[i] {

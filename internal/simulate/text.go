@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -21,7 +22,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		fmt.Fprintln(out, "\t\t\t\t")
 	}
 	fmt.Fprintln(out, explained)
-	for _, note := range r.Notes {
+	for _, note := range append(slices.Clone(r.Notes), r.Credits...) {
 		fmt.Fprintln(out, "- "+note)
 	}
 	return out.Flush()
