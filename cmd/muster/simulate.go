@@ -95,7 +95,7 @@ func (c *simulateCmd) Run(env *environment) (err error) {
 		if page, err = outfile.Begin(c.HTML, c.Force); err != nil {
 			return usagef("--html: %v", err)
 		}
-		defer page.Close()
+		defer func() { err = errors.Join(err, page.Close()) }()
 	}
 	remarks, err := c.prepare(env, &o)
 	if err != nil {

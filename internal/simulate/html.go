@@ -141,10 +141,12 @@ func (r *Report) fairness() part {
 }
 
 func (r *Report) participation() part {
-	t := table{Name: "Still active, by season, in %", Head: []string{"Season", "bottom half, A", "bottom half, B", "B less A", "all members, A", "all members, B"}}
-	for n := range r.Participation.Bottom {
-		bottom, all := row{r.Participation.Bottom[n], "", percent}, row{r.Participation.Members[n], "", percent}
-		t.Rows = append(t.Rows, []string{strconv.Itoa(n + 1), bottom.show(bottom.A), bottom.show(bottom.B), bottom.difference() + " " + bottom.mark(), all.show(all.A), all.show(all.B)})
+	seasons := func(name string, of []Compared) table {
+		var rows []row
+		for n, c := range of {
+			rows = append(rows, row{c, strconv.Itoa(n + 1), percent})
+		}
+		return numbers(name, "Season", rows)
 	}
 	return part{
 		ID: "participation", Title: "Who is still there",
@@ -152,8 +154,9 @@ func (r *Report) participation() part {
 			part100(r.A.Params.BoardEffectTop), part100(r.B.Params.BoardEffectTop), part100(r.A.Params.BoardEffectBottom), part100(r.B.Params.BoardEffectBottom))},
 		Figures: []figure{{
 			"Part that acted, by season", "Solid: the bottom half of the first season. Dashed: its top half. Bands are 95 % intervals.",
-			curves([]curve{{r.Participation.Top, true}, {r.Participation.Bottom, false}}), t,
+			curves([]curve{{r.Participation.Top, true}, {r.Participation.Bottom, false}}), seasons("Bottom half of the first season, % that acted", r.Participation.Bottom),
 		}},
+		Tables: []table{seasons("All who signed up, % that acted", r.Participation.Members)},
 	}
 }
 

@@ -113,6 +113,16 @@ func TestTheTextIsPlain(t *testing.T) {
 	}
 }
 
+// TestAChartEscapes: words in a picture are words.
+func TestAChartEscapes(t *testing.T) {
+	rows := []row{{Compared: compare([]run{{}, {}}, func(*sideRun) float64 { return 1 }), label: hostile}}
+	for _, chart := range []string{string(dots(rows, false, 1)), string(bars(rows))} {
+		if strings.Contains(chart, "<script") || strings.Contains(chart, "<img") || !strings.Contains(chart, "&lt;script&gt;") {
+			t.Errorf("the chart is %s", chart)
+		}
+	}
+}
+
 // TestScales: places follow values, ticks are round and inside.
 func TestScales(t *testing.T) {
 	s := scale{from: 0, to: 1.6, low: 10, high: 170}

@@ -157,8 +157,8 @@ func (p *Params) Check() error {
 		if !(w.Share >= 0 && w.Share <= 1000) {
 			return fmt.Errorf("the share of %q is %v; it must be from 0 to 1000", kind, w.Share)
 		}
-		if !(w.PerHour > 0 && w.PerHour <= 100_000) {
-			return fmt.Errorf("%q is done %v times an hour; it must be above 0 and at most 100000", kind, w.PerHour)
+		if !(w.PerHour > 0 && w.PerHour <= 10_000) {
+			return fmt.Errorf("%q is done %v times an hour; it must be above 0 and at most 10000 (--per-hour)", kind, w.PerHour)
 		}
 		shares += w.Share
 	}

@@ -207,20 +207,18 @@ func (g *ground) ground() Ground {
 
 func thirdsOf(results []run, of func(*sideRun) *thirds) Thirds {
 	var out Thirds
-	worst := [2]float64{math.Inf(-1), math.Inf(-1)}
+	worse := func(worst **float64, v Value) {
+		if v.Mean != nil && (*worst == nil || *v.Mean > **worst) {
+			*worst = v.Mean
+		}
+	}
 	for i := range 3 {
 		out.Top[i] = compare(results, func(s *sideRun) float64 { h := of(s); return h.share(h.top, i) })
 		out.Bottom[i] = compare(results, func(s *sideRun) float64 { h := of(s); return h.share(h.bottom, i) })
 		for _, c := range []Compared{out.Top[i], out.Bottom[i]} {
-			for side, v := range []Value{c.A, c.B} {
-				if v.Mean != nil {
-					worst[side] = max(worst[side], *v.Mean)
-				}
-			}
+			worse(&out.WorstA, c.A)
+			worse(&out.WorstB, c.B)
 		}
-	}
-	if !math.IsInf(worst[0], 0) {
-		out.WorstA, out.WorstB = &worst[0], &worst[1]
 	}
 	return out
 }
