@@ -277,6 +277,7 @@ func TestADemoAddsUp(t *testing.T) {
 		t.Errorf("verify: exit %d: %s%s", exit, out, errs)
 	}
 	checkPreview(t, data)
+	checkSimulation(t, data)
 	file, err := os.OpenFile(journal, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -177,6 +177,19 @@ func TestSimulateOnACampaign(t *testing.T) {
 	}
 }
 
+// checkSimulation plays on a demo's folder, by the members it has.
+func checkSimulation(t *testing.T, data string) {
+	t.Helper()
+	exit, out, errs := muster(t, "simulate", "--campaign", liguria.CampaignID, "--data", data, "--sizes", "members", "--seasons", "2", "--runs", "1", "--json", "--log-level", "error")
+	if exit != exitOK {
+		t.Fatalf("simulate on the demo's folder: exit %d: %s", exit, errs)
+	}
+	// The 20 who took part, and of headquarters who signed in.
+	if r := reported(t, out); r.Volunteers < 20 || r.Volunteers > 25 || r.Ground.Regions != 234 || !strings.Contains(r.Ground.Sizes, "members") {
+		t.Errorf("%d volunteers, %+v", r.Volunteers, r.Ground)
+	}
+}
+
 // prepareRules stores a rule set of doors alone, and saves the first rules as the API
 // shows them.
 func prepareRules(t *testing.T, data, folder string) (stored, shown string) {
