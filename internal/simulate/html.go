@@ -153,7 +153,7 @@ func (r *Report) participation() part {
 		Text: []string{fmt.Sprintf("Who acted in the first season is cut into halves by its points. A board lifts its top third (by %s for A, %s for B) and sinks its bottom third (%s, %s), so what rules pay for decides who is sunk. The sign is measured, the size is assumed.",
 			part100(r.A.Params.BoardEffectTop), part100(r.B.Params.BoardEffectTop), part100(r.A.Params.BoardEffectBottom), part100(r.B.Params.BoardEffectBottom))},
 		Figures: []figure{{
-			"Part that acted, by season", "Solid: the bottom half of the first season. Dashed: its top half. Bands are 95 % intervals.",
+			"Part that acted, by season", "Solid: the bottom half of the first season, in which all of both halves acted. Dashed: its top half. Bands are 95 % intervals.",
 			curves([]curve{{r.Participation.Top, true}, {r.Participation.Bottom, false}}), seasons("Bottom half of the first season, % that acted", r.Participation.Bottom),
 		}},
 		Tables: []table{seasons("All who signed up, % that acted", r.Participation.Members)},

@@ -123,6 +123,24 @@ func TestAChartEscapes(t *testing.T) {
 	}
 }
 
+// TestNumbersAreWrittenForPeople.
+func TestNumbersAreWrittenForPeople(t *testing.T) {
+	for _, c := range []struct {
+		unit   unit
+		value  float64
+		signed bool
+		want   string
+	}{
+		{times, 1.005, false, "1.00"}, {times, -.001, true, "0.00"}, {times, .001, true, "0.00"}, {times, 12.3456, true, "+12.35"}, {fine, .12345, false, "0.123"},
+		{percent, .5, true, "+50.0"}, {percent, -.0001, true, "0.0"}, {whole, 1234567.4, true, "+1,234,567"}, {whole, -1234, true, "-1,234"}, {whole, -123, false, "-123"}, {whole, 12.34, false, "12.3"},
+	} {
+		r := row{unit: c.unit}
+		if got := r.number(&c.value, c.signed); got != c.want {
+			t.Errorf("%v is written %q, want %q", c.value, got, c.want)
+		}
+	}
+}
+
 // TestScales: places follow values, ticks are round and inside.
 func TestScales(t *testing.T) {
 	s := scale{from: 0, to: 1.6, low: 10, high: 170}

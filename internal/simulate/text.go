@@ -122,23 +122,25 @@ func (r *row) number(v *float64, signed bool) string {
 	if v == nil {
 		return nothing
 	}
-	x := *v
-	sign := ""
-	if signed && x > 0 {
-		sign = "+"
+	s := r.write(*v)
+	if signed && *v > 0 && strings.Trim(s, "0.") != "" {
+		return "+" + s
 	}
-	switch r.unit {
-	case percent:
-		return sign + rounded(x*100, 1)
-	case fine:
-		return sign + rounded(x, 3)
-	case whole:
-		if math.Abs(x) >= 100 {
-			return sign + grouped(int64(math.Round(x)))
-		}
-		return sign + rounded(x, 1)
+	return s
+}
+
+func (r *row) write(x float64) string {
+	switch {
+	case r.unit == percent:
+		return rounded(x*100, 1)
+	case r.unit == fine:
+		return rounded(x, 3)
+	case r.unit == whole && math.Abs(x) >= 100:
+		return grouped(int64(math.Round(x)))
+	case r.unit == whole:
+		return rounded(x, 1)
 	}
-	return sign + rounded(x, 2)
+	return rounded(x, 2)
 }
 
 // rounded has no minus before nothing.
