@@ -57,6 +57,7 @@ type cli struct {
 	Token    tokenCmd    `cmd:"" help:"Make a token for a wall screen, a load test or support."`
 	Bench    benchCmd    `cmd:"" help:"Measure this machine and this build, beside the limits of its parts."`
 	Keys     keysCmd     `cmd:"" help:"List and change the keys that sign tokens."`
+	Simulate simulateCmd `cmd:"" help:"Play seasons ahead of time: what two rule sets, or two guesses of how people behave, would come to."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
@@ -75,6 +76,7 @@ func run(args []string, std streams) int {
 		kong.Name("muster"),
 		kong.Description("The backend of a campaign's mobile app: sign-ups, tasks, boards, live feeds and briefings in one binary."),
 		kong.Vars{"version": version},
+		simulateHelp(),
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(code int) { exit = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),

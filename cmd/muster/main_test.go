@@ -99,6 +99,22 @@ func TestWrongUseExits2(t *testing.T) {
 		{"--data", []string{"backup", data + "-file", "--data", data + "-missing"}},
 		{"no such file", []string{"restore", data + "-missing", "--data", data}},
 		{"--data", []string{"export", data + "-file", "--data", data + "-missing"}},
+		{"--data", []string{"simulate", "--campaign", "c1", "--data", data + "-missing"}},
+		{"no such file", []string{"simulate", "--regions", data + "-missing"}},
+		{"country", []string{"simulate", "--regions", "main.go"}},
+		{"--campaign", []string{"simulate", "--against", "some-id"}},
+		{"no such file", []string{"simulate", "--rules", "missing.json"}},
+		{"simulate.go", []string{"simulate", "--rules", "simulate.go"}},
+		{"seasons", []string{"simulate", "--seasons", "1"}},
+		{"runs", []string{"simulate", "--runs", "0"}},
+		{"volunteers", []string{"simulate", "--volunteers", "-1"}},
+		{"show_up", []string{"simulate", "--show-up", "1.5"}},
+		{"flyer", []string{"simulate", "--mix", "flyer=1"}},
+		{"bribe", []string{"simulate", "--cheats", "bribe=1"}},
+		{"--params", []string{"simulate", "--params", "main.go"}},
+		{"--sizes", []string{"simulate", "--sizes", "members"}},
+		{"exists", []string{"simulate", "--html", "main.go"}},
+		{"--html", []string{"simulate", "--html", data + "-missing/page.html"}},
 	}
 	for _, c := range cases {
 		exit, out, errs := muster(t, c.args...)
@@ -223,7 +239,7 @@ func TestKeysAreListedRotatedAndRetired(t *testing.T) {
 func TestHelpIsComplete(t *testing.T) {
 	for _, command := range []string{
 		"", "serve", "demo", "campaign create", "campaign list", "import postcodes", "import data", "export", "backup", "restore", "migrate",
-		"verify boards", "rebuild boards", "token", "keys list", "keys rotate", "keys retire", "bench actions", "bench boards",
+		"verify boards", "rebuild boards", "token", "keys list", "keys rotate", "keys retire", "bench actions", "bench boards", "simulate",
 	} {
 		exit, out, _ := muster(t, append(strings.Fields(command), "--help")...)
 		if exit != exitOK || !strings.Contains(out, "Usage: muster") {
@@ -262,6 +278,7 @@ func TestADemoAddsUp(t *testing.T) {
 		t.Errorf("verify: exit %d: %s%s", exit, out, errs)
 	}
 	checkPreview(t, data)
+	checkSimulation(t, data)
 	file, err := os.OpenFile(journal, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -27,6 +27,7 @@ const (
 	colAdmin3Code = "admin3_code"
 	colLat        = "lat"
 	colLon        = "lon"
+	colPopulation = "population"
 )
 
 // geonames are the columns of GeoNames' own files: tabs, no header.

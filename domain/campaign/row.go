@@ -33,6 +33,9 @@ type RefusedRow struct {
 // maxName bounds the name of a place or admin unit, in bytes.
 const maxName = 200
 
+// maxPopulation bounds the population of a place: more people than there are.
+const maxPopulation = 1e10
+
 // unit is one admin level of a row.
 type unit struct{ name, code string }
 
@@ -43,6 +46,9 @@ type row struct {
 	place    string
 	admin    [3]unit
 	lat, lon float64
+	// population is the place's, 0 where the file has none that can be read; no
+	// tree holds it, see Leaf.
+	population int64
 }
 
 // rowRules are what a row is checked against.
@@ -99,6 +105,9 @@ func (r *rowRules) parse(line int, fields []string) (row, *RefusedRow) {
 	}
 	if out.lat == 0 && out.lon == 0 {
 		return refuse(BadCoordinates, "Latitude and longitude are both 0, which stands for unknown.")
+	}
+	if people, err := strconv.ParseInt(get(colPopulation), 10, 64); err == nil {
+		out.population = min(max(people, 0), maxPopulation)
 	}
 	return out, nil
 }

@@ -204,7 +204,7 @@ func (s *Service) NewRuleSet(ctx context.Context, campaign string, r RuleSetRequ
 	if blank(r.Name, 80) || len([]rune(r.Note)) > 2000 {
 		return nil, errs.New(errs.Invalid, "rule_set_name_invalid", "Give the rule set a name of at most 80 characters, and a note of at most 2,000 that says what is different and why.")
 	}
-	if err := e.Rules.check(); err != nil {
+	if err := e.Rules.Check(); err != nil {
 		return nil, err
 	}
 	err := s.book.editions.InsertOne(ctx, campaign, e)

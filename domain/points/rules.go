@@ -53,9 +53,9 @@ const (
 
 var kindName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 
-// check refuses a table that cannot be in force: Invalid rule_set_invalid, which
+// Check refuses a table that cannot be in force: Invalid rule_set_invalid, which
 // names the kind and says what to do.
-func (r *RuleSet) check() error {
+func (r *RuleSet) Check() error {
 	if len(r.Kinds) < 1 || len(r.Kinds) > MaxKinds {
 		return errs.New(errs.Invalid, "rule_set_invalid", "A rule set has 1 to %d kinds.", MaxKinds)
 	}

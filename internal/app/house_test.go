@@ -43,6 +43,7 @@ var house = []struct {
 	{"internal/redistest", []string{"internal/redisclient"}},
 	{"internal/tcpproxy", nil},
 	{"internal/liguria", []string{"domain/campaign"}},
+	{"internal/simulate", []string{"domain/campaign", "domain/points", "domain/season"}},
 	{"internal/bench", []string{"internal/app", "internal/liguria", "internal/clock", "leaderboard", "domain/", "store"}},
 	{"internal/demo", []string{"internal/demo/", "realtime/client"}},
 	{"internal/demo/", nil},
