@@ -141,18 +141,18 @@ func (p *parts) whole(ctx context.Context, t *target, all ranking) error {
 	if err != nil {
 		return err
 	}
+	// Not by pages, which leave out teams of few people.
+	key, err := p.boards.Key(ctx, t.campaign, t.season, "teams:all")
+	if err != nil {
+		return err
+	}
+	teams, err := p.redis.ZRangeWithScores(ctx, key, 0, -1).Result()
+	if err != nil {
+		return err
+	}
 	var sum int64
-	for cursor := ""; ; {
-		page, err := p.plain.Page(ctx, t.campaign, leaderboard.PageRequest{Board: "teams:all", Limit: leaderboard.MaxLimit, Cursor: cursor})
-		if err != nil {
-			return err
-		}
-		for _, row := range page.Rows {
-			sum += row.Sum
-		}
-		if cursor = page.Next; cursor == "" {
-			break
-		}
+	for _, team := range teams {
+		sum += int64(team.Score)
 	}
 	if int(count) != len(all) || sum != all.sum() {
 		return fmt.Errorf("%s has %d members on its board and %d points in its teams, where %d and %d belong", t.campaign, count, sum, len(all), all.sum())
