@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // looks are the screens and colours that a page is looked at with.
@@ -23,6 +24,10 @@ func TestThePagesOfACampaign(t *testing.T) {
 	tb := newTab(t)
 	volunteer := h.volunteer("vera@example.org")
 	h.act(volunteer, "a1")
+	team := h.call(http.MethodGet, "me", volunteer, nil)["team"].(map[string]any)["id"].(string)
+	h.call(http.MethodPut, "teams/"+team+"/goals", h.signIn("admin@example.org"), map[string]any{"goals": []any{
+		map[string]any{"kind": "door", "quantity": 500, "ends_at": time.Now().Add(48 * time.Hour).UTC().Format(time.RFC3339)},
+	}})
 	display := h.token("display")
 	page := func(name, more string) string {
 		return "http://" + h.address + "/" + name + "?campaign=" + fakeCampaign + more
@@ -99,6 +104,15 @@ func TestThePagesOfACampaign(t *testing.T) {
 	tb.until("the code is asked for", `document.querySelector("#code")?.checkVisibility()`)
 	tb.do(script(fmt.Sprintf(`document.querySelector("#code").value = %q; document.querySelectorAll("#sign-in form")[1].requestSubmit()`, h.code("vera@example.org"))))
 	tb.until("the page of hers", `document.querySelector("#me .figure strong")?.textContent === "60" && document.querySelector("#me .near .mine")`)
+	if figures := eval[string](tb, `[...document.querySelectorAll("#me .figure")].map((e) => e.innerText).join("\n")`); !strings.Contains(figures, "Level 1") || !strings.Contains(figures, "1 week in a row") || !strings.Contains(figures, "60 points in your best week") {
+		t.Errorf("her figures are %q", figures)
+	}
+	if aim := eval[string](tb, `document.querySelector("#me .units li")?.innerText`); !strings.HasPrefix(aim, "500 × door") {
+		t.Errorf("what her team set out to do is %q", aim)
+	}
+	if eval[int](tb, `document.querySelectorAll("#me .badges li").length`) == 0 {
+		t.Error("no badge is ahead of her")
+	}
 	if done := eval[string](tb, `document.querySelector("#me .done .label").textContent`); done != "3 × door" {
 		t.Errorf("what she did is %q", done)
 	}

@@ -29,18 +29,21 @@ export class Api {
   get(path) { return this.#signed("GET", path); }
   delete(path) { return this.#signed("DELETE", path); }
 
+  /** A call of who has signed in. */
+  send(path, body) { return this.#signed("POST", path, body); }
+
   /** A call that needs no token: the sign-in. */
   post(path, body) { return this.#send("POST", path, { body }); }
 
-  async #signed(method, path) {
+  async #signed(method, path, body) {
     const token = await this.session.token();
     try {
-      return await this.#send(method, path, { token });
+      return await this.#send(method, path, { token, body });
     } catch (problem) {
       if (!problem.unauthentic) throw problem;
       const fresh = await this.session.renew(token);
       if (!fresh) throw problem;
-      return this.#send(method, path, { token: fresh });
+      return this.#send(method, path, { token: fresh, body });
     }
   }
 

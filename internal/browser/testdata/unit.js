@@ -4,7 +4,7 @@ import { BASE_MS, CAP_MS, delay, spread } from "/board/backoff.js";
 import { cut, leaderOf, needs, withRows } from "/board/duel.js";
 import { midnights, steps } from "/board/duelpage.js";
 import { bands, span } from "/board/leagues.js";
-import { near } from "/board/me.js";
+import { history, near } from "/board/me.js";
 import { fairDigits, formats, weeksOf } from "/board/format.js";
 import { Live, afterClose } from "/board/live.js";
 import { counted } from "/board/motion.js";
@@ -53,6 +53,25 @@ test("around a reader are three above and three below, and nobody where the read
   equal(near(rows).map(({ id }) => id).join(""), "bcdefgh");
   equal(near(rows.slice(4)).map(({ id }) => id).join(""), "efgh");
   equal(near(rows.slice(5)), []);
+});
+
+test("what waits for a look says why, takes an answer, and nothing else does", async () => {
+  const sent = [];
+  const one = { id: "a1", kind: "door_knock", quantity: 3, points: 60, occurred_at: "2026-11-18T10:00:00Z" };
+  const list = history([{ ...one, state: "quarantined", reasons: [{ check: "speed", text: "Two places far apart. <b>x</b>" }] }, { ...one, id: "a2", state: "counted" }, { ...one, id: "a3/void", says: "void", points: -60 }],
+    async (id, words) => { if (words === "no") throw { detail: "The server says no." }; sent.push([id, words]); });
+  document.body.append(list);
+  equal([...list.querySelectorAll(".label")].map((e) => e.textContent), ["3 × door knock · waits for a look; no points until then", "3 × door knock", "3 × door knock · taken back"]);
+  equal([list.querySelectorAll("details").length, list.querySelector("details li").textContent], [1, "Two places far apart. <b>x</b>"]);
+  const form = list.querySelector("form"), field = form.querySelector("textarea");
+  const submit = async (words) => {
+    field.value = words;
+    form.requestSubmit();
+    await new Promise((done) => setTimeout(done));
+    return form.querySelector(".message").textContent;
+  };
+  equal([await submit("  "), await submit("no"), await submit(" I took the lift. "), sent], ["Write a sentence first.", "The server says no.", "Sent. It is looked at.", [["a1", "I took the lift."]]]);
+  list.remove();
 });
 
 test("a season of some weeks is named from its first Monday to its last Sunday", () => {
