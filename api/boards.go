@@ -109,6 +109,30 @@ type duelsAnswer struct {
 	Duels  []duelView `json:"duels"`
 }
 
+type improvedInput struct {
+	Scope
+	Board  string `path:"board" maxLength:"300" doc:"people:all, people:REGION or people:TEAM." example:"people:all"`
+	Window string `query:"window" maxLength:"16" doc:"season (the running one), or a season's id such as 2026-w47." default:"season"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"50" default:"5"`
+}
+
+type improvedAnswer struct {
+	Board  string            `json:"board"`
+	Window string            `json:"window"`
+	Before string            `json:"before" doc:"The season that it is held against."`
+	Stale  bool              `json:"stale" doc:"The boards are catching up: nobody is named."`
+	Rows   []improvementView `json:"rows" doc:"Greatest gain first."`
+}
+
+type improvementView struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Sum    int64  `json:"sum"`
+	Before int64  `json:"before" doc:"Points of the season before; more than none."`
+	Gain   int64  `json:"gain"`
+	Me     bool   `json:"me,omitempty"`
+}
+
 type leaguesInput struct {
 	Scope
 	Board  string `path:"board" maxLength:"300" doc:"teams:all, teams:REGION or regions:REGION (its children)." example:"teams:all"`
@@ -147,6 +171,7 @@ type seasonsAnswer struct {
 
 func (a *API) boards() {
 	add(a, call{method: http.MethodGet, path: "/boards/{board}", id: "get-board", tag: "compare", summary: "A page of a board", allow: viewers, class: boards}, a.board)
+	add(a, call{method: http.MethodGet, path: "/boards/{board}/improved", id: "get-improved", tag: "compare", summary: "Who gained most on the season before", allow: viewers, class: lists}, a.improved)
 	add(a, call{method: http.MethodGet, path: "/leagues/{board}", id: "get-leagues", tag: "compare", summary: "The leagues of a board: units of like size, by the fair index", allow: viewers, class: boards}, a.leagues)
 	add(a, call{method: http.MethodGet, path: "/duels", id: "list-duels", tag: "compare", summary: "The duels of the season", allow: viewers, class: boards}, a.duels)
 	add(a, call{method: http.MethodGet, path: "/duels/{id}", id: "get-duel", tag: "compare", summary: "A duel and how it has gone so far", allow: viewers, class: boards}, a.duel)
@@ -159,7 +184,7 @@ func (a *API) board(ctx context.Context, in *boardInput) (*body[boardAnswer], er
 		return nil, err
 	}
 	if unit, _, _ := strings.Cut(in.Board, ":"); unit == string(leaderboard.People) && !callerOf(ctx).Has(campaign.Supporter) && callerOf(ctx).Has(campaign.Display) {
-		return nil, errs.New(errs.Forbidden, "aggregates_only", "A wall screen shows teams and regions, not people.")
+		return nil, aggregatesOnly()
 	}
 	request := leaderboard.PageRequest{Board: in.Board, Window: in.Window, Limit: in.Limit, Cursor: in.Cursor}
 	switch in.Around {
@@ -182,6 +207,26 @@ func (a *API) board(ctx context.Context, in *boardInput) (*body[boardAnswer], er
 		answer.Rows[i] = rowViewOf(row, mine)
 	}
 	return &body[boardAnswer]{Body: answer}, nil
+}
+
+func (a *API) improved(ctx context.Context, in *improvedInput) (*body[improvedAnswer], error) {
+	caller := callerOf(ctx)
+	if !caller.Has(campaign.Supporter) && caller.Has(campaign.Display) {
+		return nil, aggregatesOnly()
+	}
+	found, err := a.parts.Boards.Improved(ctx, in.Campaign, in.Board, in.Window, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	answer := improvedAnswer{Board: found.Board, Window: found.Window, Before: found.Before, Stale: found.Stale, Rows: make([]improvementView, len(found.Rows))}
+	for i, r := range found.Rows {
+		answer.Rows[i] = improvementView{ID: r.ID, Name: r.Name, Sum: r.Sum, Before: r.Before, Gain: r.Gain, Me: r.ID == caller.Account && caller.Person != ""}
+	}
+	return &body[improvedAnswer]{Body: answer}, nil
+}
+
+func aggregatesOnly() error {
+	return errs.New(errs.Forbidden, "aggregates_only", "A wall screen shows teams and regions, not people.")
 }
 
 func (a *API) leagues(ctx context.Context, in *leaguesInput) (*body[leaguesAnswer], error) {

@@ -118,6 +118,10 @@ func (m *boards) fill(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		held, err := m.redis.Memory(ctx)
+		if err != nil {
+			return err
+		}
 		start := time.Now() //nolint:forbidigo // durations on the monotonic clock
 		for from := 0; from < crowd.size; from += fillPage {
 			in := ask{Campaign: crowd.campaign, From: from, Count: min(fillPage, crowd.size-from)}
@@ -134,7 +138,31 @@ func (m *boards) fill(ctx context.Context) error {
 		inside := after["evalsha"].since(before["evalsha"])
 		m.row(Row{Name: "fill: " + step + " through Apply, 200 a call", Value: float64(crowd.size) / took, Unit: "postings/s"})
 		m.row(Row{Name: "fill: " + step + ", time inside Redis", Value: inside.microseconds / float64(crowd.size), Unit: "us/posting"})
+		if err := m.memory(ctx, crowd.campaign, crowd.size, held); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// memory says what a person takes of Redis: on one board, and in all, which is a
+// place on each of their boards and what they contribute to the season and to
+// all-time.
+func (m *boards) memory(ctx context.Context, campaign string, size int, before float64) error {
+	now, err := m.redis.Memory(ctx)
+	if err != nil {
+		return err
+	}
+	board, boards, err := m.redis.MemoryOf(ctx, "muster:{"+campaign+"}:boards:*/people:all")
+	if err != nil {
+		return err
+	}
+	if boards == 0 {
+		return fmt.Errorf("memory: %s has no board of people", campaign)
+	}
+	name := fmt.Sprintf("memory: of %d, a person ", size)
+	m.row(Row{Name: name + "on one board", Value: board / float64(boards*size), Unit: "bytes"})
+	m.row(Row{Name: name + "on all their boards", Value: (now - before) / float64(size), Unit: "bytes"})
 	return nil
 }
 

@@ -103,6 +103,28 @@ func (r *Redis) CPU(ctx context.Context) (time.Duration, error) {
 	return sum, nil
 }
 
+// Memory is how many bytes the server holds.
+func (r *Redis) Memory(ctx context.Context) (float64, error) {
+	text, err := r.client.Info(ctx, "memory").Result()
+	if err != nil {
+		return 0, err
+	}
+	return infoFloat(text, "used_memory")
+}
+
+// MemoryOf is how many bytes the keys of a pattern take, and how many keys there are.
+func (r *Redis) MemoryOf(ctx context.Context, pattern string) (bytes float64, keys int, err error) {
+	found := r.client.Scan(ctx, 0, pattern, 1000).Iterator()
+	for found.Next(ctx) {
+		n, err := r.client.MemoryUsage(ctx, found.Val(), 0).Result()
+		if err != nil {
+			return 0, 0, err
+		}
+		bytes, keys = bytes+float64(n), keys+1
+	}
+	return bytes, keys, found.Err()
+}
+
 // Commands is what the server counts of each command, by name.
 func (r *Redis) Commands(ctx context.Context) (map[string]commandStat, error) {
 	text, err := r.client.Info(ctx, "commandstats").Result()

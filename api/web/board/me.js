@@ -27,8 +27,9 @@ export class Me extends Sheet {
       load: async () => {
         const [home, board, done, badges] = await Promise.all([
           api.get("/me/dashboard"), api.get(`/boards/people:all?window=season&around=me&limit=${NEAR}`), api.get("/me/actions?limit=10"), api.get("/me/badges")]);
-        const goals = home.me.team?.id ? (await api.get(`/teams/${home.me.team.id}/goals`)).goals : [];
-        return { home, rows: board.rows, actions: done.actions, badges, goals };
+        const team = home.me.team?.id;
+        const [goals, risen] = team ? await Promise.all([api.get(`/teams/${team}/goals`), api.get(`/boards/people:${team}/improved?limit=3`)]) : [{ goals: [] }, { rows: [] }];
+        return { home, rows: board.rows, actions: done.actions, badges, goals: goals.goals, risen: risen.rows };
       },
       show: (data) => this.#show(data),
     });
@@ -38,12 +39,12 @@ export class Me extends Sheet {
     section.querySelector(".mine-all").replaceChildren();
   }
 
-  #show({ home, rows, actions, badges, goals }) {
+  #show({ home, rows, actions, badges, goals, risen }) {
     // What is being written is not taken away by what comes in.
     if (this.#section.contains(document.activeElement) && document.activeElement.matches("textarea")) return;
     const { standing } = home;
     write(this.#section.querySelector("h2"), text("me_title", { name: home.me.name ?? "" }));
-    const parts = [figures(standing), next(standing), around(near(rows)), aims(goals), units(home), this.#duel(home.duel), honours(badges),
+    const parts = [figures(standing), next(standing), around(near(rows)), aims(goals), improved(risen), units(home), this.#duel(home.duel), honours(badges),
       history(actions, (id, words) => this.#api.send(`/actions/${encodeURIComponent(id)}/appeal`, { text: words }).then(() => this.again()))];
     this.#section.querySelector(".mine-all").replaceChildren(...parts.filter(Boolean));
   }
@@ -84,6 +85,15 @@ function aims(goals) {
     element("b", {}, text("me_action", { kind: words(goal.kind), quantity: format.points(goal.quantity) })), " ",
     goal.progress === null ? text("me_goal_few") : text(goal.reached ? "me_goal_reached" : "me_goal", { done: format.points(goal.progress), day: format.dayHour(new Date(goal.ends_at)) }),
     goal.progress === null ? "" : meter(goal.progress / goal.quantity)))));
+}
+
+/** Who of the team gained most on their own season before. */
+export function improved(rows) {
+  if (rows.length === 0) return null;
+  return part("me_improved", element("ol", { class: "near" }, ...rows.map((row) => element("li", { class: row.me ? "mine" : "" },
+    element("span", { class: "rank" }, format.gain(row.gain)),
+    element("span", { class: "label" }, row.name), row.me ? spoken(` (${text("me_you")})`) : "",
+    element("span", { class: "sum" }, format.points(row.sum))))));
 }
 
 /** Badges that are held, and the three that are nearest. */

@@ -123,6 +123,7 @@ const en = {
   me_goal: "{done} so far, until {day}.",
   me_goal_reached: "reached, with {done}.",
   me_goal_few: "Your team is too small for numbers.",
+  me_improved: "Most improved in your team",
   me_badges: "Badges",
   me_badge_withdrawn: "withdrawn: {reason}",
   me_badge_ahead: "{have} of {of}.",

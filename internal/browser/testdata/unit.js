@@ -4,7 +4,7 @@ import { BASE_MS, CAP_MS, delay, spread } from "/board/backoff.js";
 import { cut, leaderOf, needs, withRows } from "/board/duel.js";
 import { midnights, steps } from "/board/duelpage.js";
 import { bands, span } from "/board/leagues.js";
-import { history, near } from "/board/me.js";
+import { history, improved, near } from "/board/me.js";
 import { fairDigits, formats, weeksOf } from "/board/format.js";
 import { Live, afterClose } from "/board/live.js";
 import { counted } from "/board/motion.js";
@@ -53,6 +53,12 @@ test("around a reader are three above and three below, and nobody where the read
   equal(near(rows).map(({ id }) => id).join(""), "bcdefgh");
   equal(near(rows.slice(4)).map(({ id }) => id).join(""), "efgh");
   equal(near(rows.slice(5)), []);
+});
+
+test("who improved is shown with the gain, and nobody makes no list", () => {
+  equal(improved([]), null);
+  const list = improved([{ name: "Ann <b>", gain: 50, sum: 60, me: true }, { name: "Ben", gain: 20, sum: 120 }]);
+  equal([...list.querySelectorAll("li")].map((li) => [...li.children].map((e) => e.textContent)), [["+50", "Ann <b>", " (you)", "60"], ["+20", "Ben", "120"]]);
 });
 
 test("what waits for a look says why, takes an answer, and nothing else does", async () => {
