@@ -71,29 +71,22 @@ func (b *Boards) readFair(ctx context.Context, t tenant, gen string, w window, b
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	counted, err := b.members(ctx, t, gen, w)
+	people, err := b.census(ctx, t, gen, w)
 	if err != nil {
 		return nil, err
 	}
-	leagues, err := b.leagues(ctx, t, gen, w, board)
+	leagues, err := b.leagues(ctx, t, gen, w, board, people)
 	if err != nil {
 		return nil, err
 	}
-	now := b.clock.Now()
-	there, err := b.homesAt(ctx, t, gen, now.Add(time.Hour)) // everybody who joined
-	if err != nil {
-		return nil, err
-	}
-	table := &fairTable{leagues: leagues, fair: map[string]*Fair{}, sums: make(map[string]int64, len(sums)), small: map[string]bool{}, read: now}
-	heads := there.on(t.Root, board)
+	table := &fairTable{leagues: leagues, fair: map[string]*Fair{}, sums: make(map[string]int64, len(sums)), small: map[string]bool{}, read: b.clock.Now()}
 	for _, z := range sums {
 		id, _ := z.Member.(string)
 		table.sums[id] = int64(z.Score)
-		table.small[id] = heads[id] < b.least
+		table.small[id] = people.all[board][id] < b.least
 	}
-	members := counted.on(t.Root, board)
-	units := make([]season.Unit, 0, len(members))
-	for id, n := range members {
+	units := make([]season.Unit, 0, len(people.members[board]))
+	for id, n := range people.members[board] {
 		units = append(units, season.Unit{ID: id, Sum: table.sums[id], Members: n})
 	}
 	table.estimate(units)

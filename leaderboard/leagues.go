@@ -25,25 +25,23 @@ type leagues struct {
 // leagues makes the leagues of a board: by size alone for all-time and in a
 // campaign's first season, else by the sizes at the season's start and by how the
 // units ended the season before.
-func (b *Boards) leagues(ctx context.Context, t tenant, gen string, w window, board Board) (leagues, error) {
+func (b *Boards) leagues(ctx context.Context, t tenant, gen string, w window, board Board, people *census) (leagues, error) {
 	key := fairKey{t.ID, "", w.id, board}
 	if l, ok := b.leagued.Get(key); ok {
 		return l, nil
 	}
-	there, fixed, err := b.starters(ctx, t, gen, w)
-	if err != nil {
-		return leagues{}, err
-	}
 	alone := w.id == AllTime || t.isFirst(w)
 	ended := past{}
 	if !alone {
+		var err error
 		if ended, err = b.past(ctx, t, gen, w, board); err != nil {
 			return leagues{}, err
 		}
 	}
-	l := leagues{entrants: map[string]season.Entrant{}, final: !alone && fixed && ended.final}
+	l := leagues{entrants: map[string]season.Entrant{}, final: !alone && people.fixed && ended.final}
+	there := people.starters[board]
 	entrants := make([]season.Entrant, 0, len(there))
-	for id, n := range there.on(t.Root, board) {
+	for id, n := range there {
 		e := season.Entrant{ID: id, Members: n}
 		if fair := ended.fair[id]; fair != nil {
 			e.Last, e.Rating = &fair.Place, fair.Rating

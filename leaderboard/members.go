@@ -196,25 +196,66 @@ func (h homes) add(counts map[string]string, sign int64) {
 	}
 }
 
-// on adds up the members of the units that a board ranks.
-func (h homes) on(root string, board Board) map[string]int64 {
-	units := map[string]int64{}
+// unitCounts are people by board and unit.
+type unitCounts map[Board]map[string]int64
+
+// units adds up people by every unit of every board at once: a nation has thousands
+// of homes and a hundred boards of regions.
+func (h homes) units(root string) unitCounts {
+	counts := unitCounts{}
+	add := func(board Board, unit string, n int64) {
+		units := counts[board]
+		if units == nil {
+			units = map[string]int64{}
+			counts[board] = units
+		}
+		units[unit] += n
+	}
 	for home, n := range h {
 		team, region, _ := strings.Cut(home, " ")
+		add(Board{Teams, Campaign}, team, n)
 		within := regionsAbove(root, region)
 		for i, r := range within {
-			switch {
-			case board.Unit == Teams && r == board.Scope:
-				units[team] += n
-			case board.Unit == Regions && i > 0 && within[i-1] == board.Scope:
-				units[r] += n
+			add(Board{Teams, r}, team, n)
+			if i > 0 {
+				add(Board{Regions, within[i-1]}, r, n)
 			}
 		}
-		if board.Unit == Teams && board.Scope == Campaign {
-			units[team] += n
-		}
 	}
-	return units
+	return counts
+}
+
+// census is who is counted in a window, and how.
+type census struct {
+	starters unitCounts // when it began, see starters
+	fixed    bool       // starters will not change any more
+	members  unitCounts // that units are measured by, see members
+	all      unitCounts // everybody who joined, wherever they belong now
+	read     time.Time
+}
+
+// census counts people for all boards of a window, at most every few seconds.
+func (b *Boards) census(ctx context.Context, t tenant, gen string, w window) (*census, error) {
+	key := fairKey{campaign: t.ID, gen: gen, window: w.id}
+	now := b.clock.Now()
+	if c, ok := b.censuses.Get(key); ok && now.Sub(c.read).Abs() < fairLife {
+		return c, nil
+	}
+	there, fixed, err := b.starters(ctx, t, gen, w)
+	if err != nil {
+		return nil, err
+	}
+	members, err := b.members(ctx, t, gen, w)
+	if err != nil {
+		return nil, err
+	}
+	all, err := b.homesAt(ctx, t, gen, now.Add(time.Hour))
+	if err != nil {
+		return nil, err
+	}
+	c := &census{starters: there.units(t.Root), fixed: fixed, members: members.units(t.Root), all: all.units(t.Root), read: now}
+	b.censuses.Add(key, c)
+	return c, nil
 }
 
 // isFirst says whether a season is the campaign's first, or before it.

@@ -207,7 +207,8 @@ func TestMembersByWindow(t *testing.T) {
 	check := func(name string, win window, want int64) {
 		t.Helper()
 		counted, err := w.boards.members(w.ctx, tenantOf(t, w), w.generation(), win)
-		regions, teams := counted.on("it.l", Board{Regions, "it.l"}), counted.on("it.l", Board{Teams, Campaign})
+		units := counted.units("it.l")
+		regions, teams := units[Board{Regions, "it.l"}], units[Board{Teams, Campaign}]
 		if err != nil || regions["it.l.ge"] != want || teams[genova.Team] != want {
 			t.Errorf("%s: %v and %v, want %d (%v)", name, regions, teams, want, err)
 		}

@@ -131,6 +131,7 @@ type Boards struct {
 	tenants     *lru.Cache[string, tenant]
 	fairs       *lru.Cache[fairKey, *fairTable]
 	leagued     *lru.Cache[fairKey, leagues] // those that are final; without a generation
+	censuses    *lru.Cache[fairKey, *census] // without a board
 	began       *lru.Cache[string, homes]    // see startOf, by campaign and season; never changed
 	lags        *lru.Cache[string, lag]
 	seasons     *lru.Cache[string, closedSeasons]
@@ -158,6 +159,7 @@ func New(p Parts) *Boards {
 		tenants:     newCache[string, tenant](1024),
 		fairs:       newCache[fairKey, *fairTable](4096),
 		leagued:     newCache[fairKey, leagues](1024),
+		censuses:    newCache[fairKey, *census](64),
 		began:       newCache[string, homes](64),
 		lags:        newCache[string, lag](1024),
 		seasons:     newCache[string, closedSeasons](1024),
