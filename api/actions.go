@@ -92,11 +92,8 @@ func (a *API) record(ctx context.Context, in *actionsInput) (*body[actionsAnswer
 	for i, action := range in.Body.Actions {
 		batch.Actions[i] = action.action()
 	}
-	// Before the posting: what was recorded has its evidence, whatever ends here.
-	if statements := statementsOf(in.Body.Actions); len(statements) > 0 {
-		if err := a.parts.Reviews.Keep(ctx, in.Campaign, member.Account, statements); err != nil {
-			return nil, err
-		}
+	if err := a.keepEvidence(ctx, member, batch, in.Body.Actions); err != nil {
+		return nil, err
 	}
 	result, err := a.parts.Points.Record(ctx, in.Campaign, member, batch)
 	if err != nil {
@@ -108,6 +105,30 @@ func (a *API) record(ctx context.Context, in *actionsInput) (*body[actionsAnswer
 	}
 	out.Body.standingView = a.standing(ctx, person, result.Posting, result.Appended)
 	return out, nil
+}
+
+// keepEvidence keeps what was said of the actions that will be recorded, and of no
+// others: what is rejected is nobody's to confirm. It comes before the posting, so
+// that what was recorded has its evidence, whatever ends in between.
+func (a *API) keepEvidence(ctx context.Context, member points.Member, batch points.Batch, actions []actionInput) error {
+	if len(statementsOf(actions)) == 0 {
+		return nil
+	}
+	good, err := a.parts.Points.Judge(ctx, callerOf(ctx).Campaign, member, batch)
+	if err != nil {
+		return err
+	}
+	var recorded []actionInput
+	for i, action := range actions {
+		if good[i] {
+			recorded = append(recorded, action)
+		}
+	}
+	statements := statementsOf(recorded)
+	if len(statements) == 0 {
+		return nil
+	}
+	return a.parts.Reviews.Keep(ctx, callerOf(ctx).Campaign, member.Account, statements)
 }
 
 func (in *actionInput) action() points.Action {

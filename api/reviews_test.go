@@ -3,6 +3,7 @@ package api_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -235,6 +236,22 @@ func TestEvidenceAndConfirmation(t *testing.T) {
 	h.refused(http.StatusConflict, "confirmation_given", confirm(bob, "whole", false))
 	if got := asked(bob); len(got) != 0 {
 		t.Errorf("bob is asked again: %v", got)
+	}
+	// What is rejected has no evidence, and costs the others of its batch nothing:
+	// nobody is asked of it, also when its id comes again.
+	partner := map[string]any{"partner": account(bob)}
+	old, much := with("again", partner), with("much", partner)
+	old["occurred_at"], much["quantity"] = "2020-01-01T10:00:00Z", 1_000_000
+	kind := with("kind", partner)
+	kind["kind"] = strings.Repeat("x", 10_000)
+	got := statuses(h.want(http.StatusOK, call{method: "POST", path: "@/actions", token: ann, body: batch(
+		with("good", partner), with("a/b", partner), with("a\x00b", partner), with("z/void", partner), old, much, kind,
+	)}))
+	if want := []string{"recorded", "rejected:bad_id", "rejected:bad_id", "rejected:bad_id", "rejected:too_old", "rejected:quantity_out_of_range", "rejected:unknown_kind"}; !slices.Equal(got, want) {
+		t.Errorf("%v", got)
+	}
+	if got := asked(bob); len(got) != 1 || got[0].(map[string]any)["action"] != "good" {
+		t.Errorf("bob is asked of what was rejected: %v", got)
 	}
 	h.refused(http.StatusConflict, "nothing_withheld", call{method: "POST", path: "@/actions/whole/appeal", token: ann, body: map[string]any{"text": "It was so."}})
 }

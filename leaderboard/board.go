@@ -123,5 +123,5 @@ func errNoLeagues() error {
 }
 
 func errWindow(cause error) error {
-	return errs.Wrap(cause, errs.Invalid, "window_invalid", `Ask for the window "season", "all", or a season's id such as 2026-w47.`)
+	return errs.Wrap(cause, errs.Invalid, "window_invalid", `Ask for the window "season", "all", or the id of a season of this campaign that has begun, such as 2026-w47.`)
 }

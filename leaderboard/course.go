@@ -48,7 +48,7 @@ type duelWatch struct {
 	season  string
 	courses map[string]*duelCourse
 	boards  map[string]Version // by parent, as last looked at without anything left over
-	settled map[string]bool    // by parent: those that were not to be are gone
+	matched map[string]string  // by parent: the ids of the pairs, of which alone something is kept
 }
 
 // watchDuels looks at the duels whose boards have changed since the last look. It
@@ -75,7 +75,7 @@ func (k *keeper) watchDuels(ctx context.Context) error {
 		return err
 	}
 	if k.duels.season != w.id {
-		k.duels = duelWatch{season: w.id, courses: map[string]*duelCourse{}, boards: map[string]Version{}, settled: map[string]bool{}}
+		k.duels = duelWatch{season: w.id, courses: map[string]*duelCourse{}, boards: map[string]Version{}, matched: map[string]string{}}
 	}
 	parents := parentsIn(tree)
 	ids := make([]string, len(parents))
@@ -137,11 +137,11 @@ func (k *keeper) watchBoard(ctx context.Context, t tenant, tree *campaign.Tree, 
 	}
 	b.fairs.Add(fairKey{t.ID, v.gen, w.id, board}, table)
 	found := pairs(tree, parent, w.id, table)
-	if table.leagues.final && !k.duels.settled[parent] {
+	if ids := pairIDs(found); ids != k.duels.matched[parent] {
 		if err := k.settlePairs(ctx, t, w, parent, found); err != nil {
 			return false, err
 		}
-		k.duels.settled[parent] = true
+		k.duels.matched[parent] = ids
 	}
 	for _, p := range found {
 		have, err := k.course(ctx, t, w, parent, p)
@@ -161,8 +161,16 @@ func (k *keeper) watchBoard(ctx context.Context, t tenant, tree *campaign.Tree, 
 	return true, nil
 }
 
-// settlePairs removes what was written of pairs that were matched in the season's
-// first days and did not hold.
+func pairIDs(pairs []Pair) string {
+	ids := make([]string, len(pairs))
+	for i, p := range pairs {
+		ids[i] = p.ID
+	}
+	return strings.Join(ids, " ")
+}
+
+// settlePairs removes what was written of pairs that were matched while that could
+// still change, and did not hold.
 func (k *keeper) settlePairs(ctx context.Context, t tenant, w window, parent string, pairs []Pair) error {
 	var gone []string
 	for d, err := range k.b.courses.Scan(ctx, t.ID, store.Query{Index: "season", Equal: []any{w.id, parent}}) {
@@ -316,14 +324,25 @@ func (b *Boards) Duel(ctx context.Context, campaignID, id string) (Duel, error) 
 			out.Pair = p
 		}
 	}
-	if out.ID == "" {
-		return Duel{}, unknown
-	}
 	d, err := b.courses.Get(ctx, campaignID, id)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-	case err != nil:
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return Duel{}, fmt.Errorf("leaderboard: read a duel: %w", err)
+	}
+	if out.ID == "" && found.Stale && d != nil {
+		// Who meets whom cannot be told just now; what was seen of it can.
+		names, err := b.names.Names(ctx, campaignID, Regions, []string{d.Left, d.Right})
+		if err != nil {
+			return Duel{}, err
+		}
+		none := &fairTable{}
+		out.Pair = Pair{ID: id, Left: none.side(d.Left, names), Right: none.side(d.Right, names), Odds: d.Odds}
+	}
+	switch {
+	case out.ID == "" && found.Stale:
+		return Duel{}, unavailable(errors.New("leaderboard: the boards are stale"))
+	case out.ID == "":
+		return Duel{}, unknown
+	case d == nil:
 	case d.PerMember == out.PerMember() || found.Stale:
 		out.Course = d.Course
 		if d.Left != out.Left.ID {

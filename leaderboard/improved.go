@@ -3,14 +3,19 @@ package leaderboard
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/musterhq/muster/internal/errs"
 )
 
-// improvedFrom bounds what is looked through: the best so many of the season.
-const improvedFrom = 1000
+// What is looked through: the best so many of the season, and of the one before,
+// in which who rose most stood low.
+const (
+	improvedFrom   = 1_000
+	improvedBefore = 10_000
+)
 
 // Improved is who rose most.
 type Improved struct {
@@ -59,16 +64,16 @@ func (b *Boards) Improved(ctx context.Context, campaign, board, windowName strin
 	if err != nil {
 		return Improved{}, err
 	}
-	then, staleThen, err := b.upTo(ctx, campaign, q.board, before)
-	if err != nil {
-		return Improved{}, err
-	}
-	if out.Stale = stale || staleThen; out.Stale {
+	if out.Stale = stale; out.Stale || len(now) == 0 {
 		return out, nil
 	}
-	had := make(map[string]int64, len(then))
-	for _, row := range then {
-		had[row.ID] = row.Sum
+	had, err := b.sums(ctx, t, q.board, before)
+	if away(ctx, err) {
+		out.Stale = true
+		return out, nil
+	}
+	if err != nil {
+		return Improved{}, err
 	}
 	for _, row := range now {
 		if sum := had[row.ID]; sum > 0 && row.Sum > sum {
@@ -97,4 +102,45 @@ func (b *Boards) upTo(ctx context.Context, campaign string, board Board, window 
 		}
 	}
 	return rows, stale, nil
+}
+
+// sums are the points of the first improvedBefore people of a board of a season that
+// has ended, whoever may be shown: the caller shows only whom the running season
+// does.
+func (b *Boards) sums(ctx context.Context, t tenant, board Board, window string) (map[string]int64, error) {
+	closed, err := b.isClosed(ctx, t.ID, window)
+	if err != nil {
+		return nil, err
+	}
+	if closed {
+		ids := make([]string, 0, improvedBefore/archiveRows)
+		for number := range cap(ids) {
+			ids = append(ids, archiveID(restBoard(window, board), number))
+		}
+		pages, err := b.archive.GetMany(ctx, t.ID, ids)
+		if err != nil {
+			return nil, fmt.Errorf("leaderboard: read the archive: %w", err)
+		}
+		sums := map[string]int64{}
+		for _, page := range pages {
+			for _, row := range page.Rows {
+				sums[row.ID] = row.Sum
+			}
+		}
+		return sums, nil
+	}
+	known, err := b.known(ctx, t.ID)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := b.redis.ZRevRangeWithScores(ctx, genKey(t.ID, known.gen, restBoard(window, board)), 0, improvedBefore-1).Result()
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	sums := make(map[string]int64, len(rows))
+	for _, z := range rows {
+		id, _ := z.Member.(string)
+		sums[id] = int64(z.Score)
+	}
+	return sums, nil
 }

@@ -30,15 +30,14 @@ func (b *Boards) leagues(ctx context.Context, t tenant, gen string, w window, bo
 	if l, ok := b.leagued.Get(key); ok {
 		return l, nil
 	}
-	alone := w.id == AllTime || t.isFirst(w)
 	ended := past{}
-	if !alone {
+	if !people.alone {
 		var err error
 		if ended, err = b.past(ctx, t, gen, w, board); err != nil {
 			return leagues{}, err
 		}
 	}
-	l := leagues{entrants: map[string]season.Entrant{}, final: !alone && people.fixed && ended.final}
+	l := leagues{entrants: map[string]season.Entrant{}, final: !people.alone && people.fixed && ended.final}
 	there := people.starters[board]
 	entrants := make([]season.Entrant, 0, len(there))
 	for id, n := range there {
@@ -49,7 +48,7 @@ func (b *Boards) leagues(ctx context.Context, t tenant, gen string, w window, bo
 		l.entrants[id] = e
 		entrants = append(entrants, e)
 	}
-	if alone {
+	if people.alone {
 		l.list = season.Sizes(entrants)
 	} else {
 		l.list = season.Leagues(entrants)

@@ -196,6 +196,15 @@ func (h homes) add(counts map[string]string, sign int64) {
 	}
 }
 
+func (h homes) none() bool {
+	for _, n := range h {
+		if n > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // unitCounts are people by board and unit.
 type unitCounts map[Board]map[string]int64
 
@@ -229,31 +238,47 @@ func (h homes) units(root string) unitCounts {
 type census struct {
 	starters unitCounts // when it began, see starters
 	fixed    bool       // starters will not change any more
+	alone    bool       // nothing was there before: see census
 	members  unitCounts // that units are measured by, see members
 	all      unitCounts // everybody who joined, wherever they belong now
 	read     time.Time
 }
 
-// census counts people for all boards of a window, at most every few seconds.
+// census counts people for all boards of a window, at most every few seconds. For
+// all-time, in a campaign's first season and in the first that found anybody there,
+// everybody counts from when they join.
 func (b *Boards) census(ctx context.Context, t tenant, gen string, w window) (*census, error) {
 	key := fairKey{campaign: t.ID, gen: gen, window: w.id}
 	now := b.clock.Now()
-	if c, ok := b.censuses.Get(key); ok && now.Sub(c.read).Abs() < fairLife {
+	// The longer a season, the more hours there are to read.
+	life := fairLife * time.Duration(max(1, t.SeasonWeeks))
+	if c, ok := b.censuses.Get(key); ok && now.Sub(c.read).Abs() < life {
 		return c, nil
 	}
 	there, fixed, err := b.starters(ctx, t, gen, w)
 	if err != nil {
 		return nil, err
 	}
-	members, err := b.members(ctx, t, gen, w)
-	if err != nil {
+	alone := w.id == AllTime || t.isFirst(w)
+	var members homes
+	if !alone && there.none() {
+		alone, fixed = true, false
+		until := now.Add(time.Hour)
+		if w.season.End.Before(now) {
+			until = w.season.End
+		}
+		if there, err = b.homesAt(ctx, t, gen, until); err != nil {
+			return nil, err
+		}
+		members = there
+	} else if members, err = b.members(ctx, t, gen, w); err != nil {
 		return nil, err
 	}
 	all, err := b.homesAt(ctx, t, gen, now.Add(time.Hour))
 	if err != nil {
 		return nil, err
 	}
-	c := &census{starters: there.units(t.Root), fixed: fixed, members: members.units(t.Root), all: all.units(t.Root), read: now}
+	c := &census{starters: there.units(t.Root), fixed: fixed, alone: alone, members: members.units(t.Root), all: all.units(t.Root), read: now}
 	b.censuses.Add(key, c)
 	return c, nil
 }

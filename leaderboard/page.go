@@ -130,6 +130,9 @@ func (b *Boards) resolve(ctx context.Context, t tenant, r PageRequest) (q pageQu
 	if w, err = t.window(r.Window, b.clock.Now()); err != nil {
 		return q, w, err
 	}
+	if !t.has(w, b.clock.Now()) {
+		return q, w, errWindow(nil)
+	}
 	q.window, q.around, q.limit = w.id, r.Around, cmp.Or(r.Limit, DefaultLimit)
 	if q.limit < 1 || q.limit > MaxLimit {
 		return q, w, errs.New(errs.Invalid, "limit_invalid", "Ask for 1 to %d rows.", MaxLimit)
@@ -162,6 +165,18 @@ func (b *Boards) exists(ctx context.Context, t tenant, board Board, w window) er
 		return unknown
 	}
 	return nil
+}
+
+// has says whether there can be boards of a window: those of the season before the
+// campaign's first, for an action may be older than it, to the one that runs by some
+// node's clock.
+func (t tenant) has(w window, now time.Time) bool {
+	if w.id == AllTime || t.CreatedAt.IsZero() {
+		return true
+	}
+	first := t.calendar.Of(t.CreatedAt)
+	first = t.calendar.Of(first.Start.Add(-time.Millisecond))
+	return !w.season.Start.Before(first.Start) && !w.season.Start.After(now.Add(maxSkew))
 }
 
 // window reads the name of a window.

@@ -113,6 +113,10 @@ func TestPageRefuses(t *testing.T) {
 		{PageRequest{Board: "people:IT"}, "board_invalid", errs.Invalid},
 		{PageRequest{Board: "people:all", Window: "2026-w54"}, "window_invalid", errs.Invalid},
 		{PageRequest{Board: "people:all", Window: "ever"}, "window_invalid", errs.Invalid},
+		{PageRequest{Board: "people:all", Window: "0001-w01"}, "window_invalid", errs.Invalid},
+		{PageRequest{Board: "people:all", Window: "2026-w44"}, "window_invalid", errs.Invalid}, // two before the first
+		{PageRequest{Board: "people:all", Window: "2026-w48"}, "window_invalid", errs.Invalid}, // not begun
+		{PageRequest{Board: "people:all", Window: "9998-w52"}, "window_invalid", errs.Invalid},
 		{PageRequest{Board: "people:all", Limit: MaxLimit + 1}, "limit_invalid", errs.Invalid},
 		{PageRequest{Board: "people:all", Limit: -1}, "limit_invalid", errs.Invalid},
 		{PageRequest{Board: "people:all", Cursor: "x"}, "cursor_invalid", errs.Invalid},
@@ -156,12 +160,6 @@ func TestFairIndexOnPages(t *testing.T) {
 		}
 		w.act(fmt.Sprintf("a%02d", i), home, n)
 	}
-	// Who joined in this season counts from a day on.
-	if page := w.page(PageRequest{Board: "teams:all"}); page.Rows[0].Fair != nil {
-		t.Errorf("a team of nobody has an index: %+v", page.Rows)
-	}
-	w.clock.Advance(25 * time.Hour)
-	w.round()
 	page := w.page(PageRequest{Board: "teams:all"})
 	have := map[string]season.Standing{}
 	for _, row := range page.Rows {

@@ -70,6 +70,8 @@ const (
 	again = 15 * time.Second
 	// beat is the pause between two rounds of Run over a campaign.
 	beat = 5 * time.Second
+	// maxSkew is how far a node's clock may be off before it is not ready.
+	maxSkew = 5 * time.Second
 	// duelBeat is the pause between two looks at the duels of a campaign.
 	duelBeat = 2 * time.Second
 	// leaseLife is how long a process that went away keeps a campaign.

@@ -17,13 +17,28 @@ type campaignCmd struct {
 type campaignCreateCmd struct {
 	storage `embed:""`
 
-	ID          string `arg:"" help:"Id: 2 to 63 lower-case letters, digits and hyphens."`
-	Name        string `help:"Name that people see." required:""`
-	AdminEmail  string `help:"E-mail of the first admin, who signs in with a code." required:"" placeholder:"EMAIL"`
-	Parent      string `help:"Id of the campaign above this one." placeholder:"ID"`
-	TimeZone    string `help:"Time zone in which seasons and days begin." default:"UTC"`
-	SeasonWeeks int    `help:"How many weeks a season of the boards lasts, 1 to 13. It cannot be changed later." default:"1"`
-	MinimumAge  int    `help:"Ask for the year of birth and refuse younger people; 0 asks nobody." default:"0"`
+	ID         string `arg:"" help:"Id: 2 to 63 lower-case letters, digits and hyphens."`
+	Name       string `help:"Name that people see." required:""`
+	AdminEmail string `help:"E-mail of the first admin, who signs in with a code." required:"" placeholder:"EMAIL"`
+	Parent     string `help:"Id of the campaign above this one." placeholder:"ID"`
+	TimeZone   string `help:"Time zone in which seasons and days begin." default:"UTC"`
+	seasonFlag `embed:""`
+	MinimumAge int `help:"Ask for the year of birth and refuse younger people; 0 asks nobody." default:"0"`
+}
+
+// seasonFlag is how long a new campaign's seasons are.
+type seasonFlag struct {
+	SeasonWeeks seasonWeeks `help:"Of a new campaign: how many weeks a season of the boards lasts, 1 to 13. It cannot be changed later." default:"1" env:"MUSTER_SEASON_WEEKS"`
+}
+
+type seasonWeeks int
+
+// Validate is called by kong; 0 would be taken for the default.
+func (w seasonWeeks) Validate() error {
+	if w < 1 || w > campaign.MaxSeasonWeeks {
+		return fmt.Errorf("a season lasts 1 to %d weeks", campaign.MaxSeasonWeeks)
+	}
+	return nil
 }
 
 // Run creates the campaign.
@@ -34,7 +49,7 @@ func (c *campaignCreateCmd) Run(env *environment) error {
 	}
 	defer a.Close()
 	return createCampaign(env, a, campaign.Campaign{
-		Meta: store.Meta{ID: c.ID}, Name: c.Name, Parent: c.Parent, TimeZone: c.TimeZone, SeasonWeeks: c.SeasonWeeks, MinimumAge: c.MinimumAge,
+		Meta: store.Meta{ID: c.ID}, Name: c.Name, Parent: c.Parent, TimeZone: c.TimeZone, SeasonWeeks: int(c.SeasonWeeks), MinimumAge: c.MinimumAge,
 	}, c.AdminEmail)
 }
 

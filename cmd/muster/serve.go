@@ -33,6 +33,7 @@ type serveCmd struct {
 	Name       string `help:"First run: the campaign's name." env:"MUSTER_NAME"`
 	AdminEmail string `help:"First run: e-mail of its first admin, who signs in with a code." env:"MUSTER_ADMIN_EMAIL" placeholder:"EMAIL"`
 	TimeZone   string `help:"First run: the campaign's time zone." default:"UTC" env:"MUSTER_TIME_ZONE"`
+	seasonFlag `embed:""`
 }
 
 // Run serves until SIGINT or SIGTERM, then drains.
@@ -106,7 +107,7 @@ func (c *serveCmd) firstRun(env *environment, a *app.App) error {
 
 // wanted is the campaign that the first run creates.
 func (c *serveCmd) wanted() campaign.Campaign {
-	return campaign.Campaign{Meta: store.Meta{ID: c.Campaign}, Name: c.Name, TimeZone: c.TimeZone}
+	return campaign.Campaign{Meta: store.Meta{ID: c.Campaign}, Name: c.Name, TimeZone: c.TimeZone, SeasonWeeks: int(c.SeasonWeeks)}
 }
 
 // checkFirstRun refuses what the first run could not use, before a data folder

@@ -107,6 +107,16 @@ func (g *Goal) takes(d *Deed, recorded time.Time) bool {
 	return d.Kind == g.Kind && !d.OccurredAt.Before(g.SetAt) && d.OccurredAt.Before(g.EndsAt) && recorded.Before(g.closes())
 }
 
+// reached notes that what was counted has come up to the quantity, and says whether
+// that is new.
+func (g *Goal) reached(at time.Time) bool {
+	if g.Counted < g.Quantity || g.ReachedAt != nil {
+		return false
+	}
+	g.ReachedAt = &at
+	return true
+}
+
 // Goals are all of one unit.
 type Goals struct {
 	store.Meta    `bson:",inline"`
@@ -147,9 +157,7 @@ func (g *Goals) count(steps []Step) (reached []*Goal) {
 					continue
 				}
 				goal.Counted += deed.Quantity
-				if goal.Counted >= goal.Quantity && goal.ReachedAt == nil {
-					at := step.At
-					goal.ReachedAt = &at
+				if goal.reached(step.At) {
 					reached = append(reached, goal)
 				}
 			}

@@ -113,6 +113,9 @@ func (g *Goals) set(r *PutRequest, now time.Time) error {
 			delete(running, w.ID) // so that none is named twice
 			old.Quantity, old.EndsAt = w.Quantity, w.EndsAt
 			goal = old
+			if goal.reached(now) { // lowered to what was counted before
+				announce(g, &goal, now)
+			}
 		}
 		list = append(list, goal)
 	}

@@ -49,6 +49,27 @@ func (s *Service) Record(ctx context.Context, campaign string, m Member, b Batch
 	return Result{Actions: r.answers, Posting: last, Appended: appended}, nil
 }
 
+// Judge says which actions of a batch Record would not reject now, by position;
+// nothing is written. Errors: those of the batch that Record answers, and
+// Unavailable as Record.
+func (s *Service) Judge(ctx context.Context, campaign string, m Member, b Batch) ([]bool, error) {
+	now := s.clock.Now()
+	clockError, err := b.clockError(now)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.terms(ctx, campaign, m)
+	if err != nil {
+		return nil, err
+	}
+	good := make([]bool, len(b.Actions))
+	for i, a := range b.Actions {
+		_, _, reason := judge(&t, a, clockError, now)
+		good[i] = reason == ""
+	}
+	return good, nil
+}
+
 // recording is one batch on its way into a ledger.
 type recording struct {
 	service    *Service

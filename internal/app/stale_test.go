@@ -5,6 +5,7 @@ package app_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/musterhq/muster/domain/campaign"
 	"github.com/musterhq/muster/domain/points"
+	"github.com/musterhq/muster/domain/season"
 	"github.com/musterhq/muster/internal/app"
 	"github.com/musterhq/muster/internal/redistest"
 )
@@ -80,15 +82,18 @@ func startTown(t *testing.T, redisURL string) *town {
 	return &town{t: t, app: a, url: "http://" + listener.Addr().String(), token: token, teams: teams}
 }
 
-// join records a person of a team, whatever Redis does, as the API would.
-func (w *town) join(account string, team int) {
+// join records people of a team, as many as it takes to be shown, whatever Redis
+// does, as the API would.
+func (w *town) join(name string, team int) {
 	w.t.Helper()
-	member := points.Member{Account: account, Team: w.teams[team].ID, Region: w.teams[team].Region, TimeZone: "Europe/Rome"}
-	posting, err := w.app.Points.Join(w.t.Context(), townID, member)
-	if err != nil {
-		w.t.Fatal(err)
+	for i := range season.MinMembers {
+		member := points.Member{Account: fmt.Sprint(name, i), Team: w.teams[team].ID, Region: w.teams[team].Region, TimeZone: "Europe/Rome"}
+		posting, err := w.app.Points.Join(w.t.Context(), townID, member)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		_ = w.app.Boards.Apply(w.t.Context(), townID, []*points.Posting{posting}) // or the sweep does it
 	}
-	_ = w.app.Boards.Apply(w.t.Context(), townID, []*points.Posting{posting}) // or the sweep does it
 }
 
 // board is as much of the API's answer as the test asks for.

@@ -40,12 +40,12 @@ export class Me extends Sheet {
   }
 
   #show({ home, rows, actions, badges, goals, risen }) {
-    // What is being written is not taken away by what comes in.
-    if (this.#section.contains(document.activeElement) && document.activeElement.matches("textarea")) return;
+    // What is being read or written is not taken away by what comes in.
+    if (this.#section.querySelector(".withheld[open]")) return;
     const { standing } = home;
     write(this.#section.querySelector("h2"), text("me_title", { name: home.me.name ?? "" }));
     const parts = [figures(standing), next(standing), around(near(rows)), aims(goals), improved(risen), units(home), this.#duel(home.duel), honours(badges),
-      history(actions, (id, words) => this.#api.send(`/actions/${encodeURIComponent(id)}/appeal`, { text: words }).then(() => this.again()))];
+      history(actions, (id, words) => this.#api.send(`/actions/${encodeURIComponent(id)}/appeal`, { text: words }))];
     this.#section.querySelector(".mine-all").replaceChildren(...parts.filter(Boolean));
   }
 
@@ -167,10 +167,11 @@ function withheld(action, answer) {
     if (field.value.trim() === "") return write(message, text("me_answer_missing"));
     message.classList.add("busy");
     write(message, text("busy"));
-    field.blur(); // so that the page may show what has become of it
     try {
       await answer(action.id, field.value.trim());
       write(message, text("me_answer_sent"));
+      field.readOnly = true;
+      form.querySelector("button").hidden = true;
     } catch (problem) {
       message.classList.remove("busy");
       write(message, problem.detail || text("offline"));

@@ -16,6 +16,7 @@ export class Sheet {
   #timer = 0;
   #stopped = false;
   #shown = false;
+  #turn = 0; // loads, so that a late answer does not take the place of a newer one
 
   constructor(section, { denied, unknown }, { load, show, every = 0, missing = () => "" }) {
     this.#section = section;
@@ -29,11 +30,12 @@ export class Sheet {
       message.hidden = false;
       write(message, text("loading"));
     }
+    const turn = ++this.#turn;
     let data;
     try {
       data = await this.#parts.load();
     } catch (problem) {
-      if (this.#stopped) return;
+      if (this.#stopped || turn !== this.#turn) return;
       if (problem.unauthentic) return this.#on.denied("sign_in_expired");
       if (problem.code === "campaign_unknown") return this.#on.unknown();
       const words = problem.status === 404 ? this.#parts.missing(problem) : problem.forbidden ? text("not_for_you") : "";
@@ -44,7 +46,7 @@ export class Sheet {
       if (!words) this.#again(RETRY_MS);
       return;
     }
-    if (this.#stopped) return;
+    if (this.#stopped || turn !== this.#turn) return;
     this.#shown = true;
     message.hidden = true;
     this.#parts.show(data);
