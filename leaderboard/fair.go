@@ -14,8 +14,13 @@ type Fair struct {
 	Rating          season.Rating `bson:"rating"`  // as it is after this season, if it ended now
 }
 
-// fairLife is how long a node goes on with the fair index it worked out.
-const fairLife = 3 * time.Second
+// fairLife is how long a node goes on with the fair index it worked out, censusLife
+// with the count of people behind it: of one that is older a team that has just come
+// to five people is not shown yet.
+const (
+	fairLife   = 2 * time.Second
+	censusLife = time.Second
+)
 
 type fairKey struct {
 	campaign, gen, window string

@@ -251,7 +251,7 @@ func (b *Boards) census(ctx context.Context, t tenant, gen string, w window) (*c
 	key := fairKey{campaign: t.ID, gen: gen, window: w.id}
 	now := b.clock.Now()
 	// The longer a season, the more hours there are to read.
-	life := fairLife * time.Duration(max(1, t.SeasonWeeks))
+	life := censusLife * time.Duration(max(1, t.SeasonWeeks))
 	if c, ok := b.censuses.Get(key); ok && now.Sub(c.read).Abs() < life {
 		return c, nil
 	}

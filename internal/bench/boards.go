@@ -150,7 +150,7 @@ func (m *boards) fill(ctx context.Context) error {
 // all-time.
 func (m *boards) memory(ctx context.Context, campaign string, size int, before float64) error {
 	now, err := m.redis.Memory(ctx)
-	if err != nil {
+	if err != nil || now == 0 {
 		return err
 	}
 	board, boards, err := m.redis.MemoryOf(ctx, "muster:{"+campaign+"}:boards:*/people:all")
