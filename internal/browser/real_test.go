@@ -75,6 +75,9 @@ func TestTheRealBoard(t *testing.T) {
 func TestTheRealSignIn(t *testing.T) {
 	h := newHouse(t)
 	h.volunteer("anna@example.org")
+	for i := range 5 { // so that there are enough of the team for it to be shown
+		h.volunteer(fmt.Sprintf("of-savona-%d@example.org", i))
+	}
 	tb := newTab(t)
 	tb.size(360, 800)
 	tb.open(h.page())
