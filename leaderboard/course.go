@@ -356,21 +356,12 @@ func (b *Boards) Duel(ctx context.Context, campaignID, id string) (Duel, error) 
 // it ran, how it ended is on the board.
 func (b *Boards) pastDuels(ctx context.Context, t tenant, w window, board Board) (Duels, error) {
 	out := Duels{Season: w.id, Final: true}
-	closed, err := b.isClosed(ctx, t.ID, w.id)
+	table, _, err := b.table(ctx, t, w, board)
 	if err != nil {
 		return Duels{}, err
 	}
-	var table *fairTable
-	if closed {
-		table, err = b.archivedTable(ctx, t.ID, restBoard(w.id, board))
-	} else {
-		table, out.Stale, err = b.currentTable(ctx, t, w, board)
-	}
-	if out.Stale || away(ctx, err) {
-		out.Stale, table, err = true, &fairTable{}, nil
-	}
-	if err != nil {
-		return Duels{}, err
+	if out.Stale = table == nil; out.Stale {
+		table = &fairTable{}
 	}
 	var met []*duelCourse
 	ids := map[string]bool{}

@@ -100,17 +100,17 @@ func (b *Boards) Duels(ctx context.Context, campaignID, parent, windowName strin
 		return Duels{}, err
 	}
 	out := Duels{Season: w.id}
-	table, stale, err := b.currentTable(ctx, t, w, board)
-	if away(ctx, err) || err == nil && stale {
+	table, _, err := b.table(ctx, t, w, board)
+	if err != nil {
+		return Duels{}, err
+	}
+	if out.Stale = table == nil; out.Stale {
 		// Who meets whom may be known all the same.
-		out.Stale, table, err = true, &fairTable{}, nil
+		table = &fairTable{}
 		table.leagues, _ = b.leagued.Get(fairKey{t.ID, "", w.id, board})
 		if !table.leagues.final {
 			return out, nil
 		}
-	}
-	if err != nil {
-		return Duels{}, err
 	}
 	out.Final = table.leagues.final
 	out.Pairs = pairs(tree, parent, w.id, table)

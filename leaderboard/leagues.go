@@ -150,42 +150,49 @@ func (b *Boards) Leagues(ctx context.Context, campaign, id, windowName string) (
 		return LeagueTable{}, errNoLeagues()
 	}
 	out := LeagueTable{Board: q.board.String(), Window: w.id, Leagues: []LeagueRows{}}
-	if w.id != AllTime {
-		if out.Closed, err = b.isClosed(ctx, campaign, w.id); err != nil {
-			return LeagueTable{}, err
-		}
-	}
-	var table *fairTable
-	if out.Closed {
-		table, err = b.archivedTable(ctx, campaign, restBoard(w.id, q.board))
-	} else {
-		table, out.Stale, err = b.currentTable(ctx, t, w, q.board)
-	}
-	if out.Stale || away(ctx, err) {
-		out.Stale = true
-		return out, nil
-	}
+	table, closed, err := b.table(ctx, t, w, q.board)
+	out.Closed = closed
 	if err != nil {
 		return LeagueTable{}, err
+	}
+	if out.Stale = table == nil; out.Stale {
+		return out, nil
 	}
 	out.Final = out.Closed || table.leagues.final
 	out.Leagues, err = b.leagueRows(ctx, t, q.board.Unit, table)
 	return out, err
 }
 
-// currentTable is the fair index of a board that is not closed; true where the
-// boards are not known to be complete.
-func (b *Boards) currentTable(ctx context.Context, t tenant, w window, board Board) (*fairTable, bool, error) {
+// table is the fair index of a board, of a closed season from the store; nil where
+// the boards are not known to be complete, or Redis cannot be asked.
+func (b *Boards) table(ctx context.Context, t tenant, w window, board Board) (table *fairTable, closed bool, err error) {
+	if w.id != AllTime {
+		if closed, err = b.isClosed(ctx, t.ID, w.id); err != nil {
+			return nil, false, err
+		}
+	}
+	if closed {
+		table, err = b.archivedTable(ctx, t.ID, restBoard(w.id, board))
+		return table, true, err
+	}
+	table, err = b.currentTable(ctx, t, w, board)
+	if away(ctx, err) {
+		return nil, false, nil
+	}
+	return table, false, err
+}
+
+// currentTable is the fair index of a board that is not closed; nil where the boards
+// are not known to be complete.
+func (b *Boards) currentTable(ctx context.Context, t tenant, w window, board Board) (*fairTable, error) {
 	v, err := b.readCurrent(ctx, t, pageQuery{window: w.id, board: board, limit: 1})
 	if err != nil || v.gen == "" {
-		return nil, true, err
+		return nil, err
 	}
-	stale, err := b.stale(ctx, t, v.gen, v.w)
-	if err != nil || stale {
-		return nil, true, err
+	if stale, err := b.stale(ctx, t, v.gen, v.w); err != nil || stale {
+		return nil, err
 	}
-	table, err := b.fair(ctx, t, v.gen, w, board, v.rows)
-	return table, false, err
+	return b.fair(ctx, t, v.gen, w, board, v.rows)
 }
 
 func (b *Boards) leagueRows(ctx context.Context, t tenant, unit Unit, table *fairTable) ([]LeagueRows, error) {

@@ -106,13 +106,12 @@ func (b *Boards) starters(ctx context.Context, t tenant, gen string, w window) (
 	return there, false, err
 }
 
-// members counts the people that each home is measured by in a window: those who
-// were there when the season began, and joiners since once the waiting period is
-// over; in a campaign's first season everybody.
-func (b *Boards) members(ctx context.Context, t tenant, gen string, w window) (homes, error) {
-	there, fixed, err := b.starters(ctx, t, gen, w)
-	if err != nil || w.id == AllTime || t.isFirst(w) {
-		return there, err
+// members counts the people that each home is measured by in a window: the starters
+// there, and joiners since once the waiting period is over; in a campaign's first
+// season everybody. It leaves there as it is.
+func (b *Boards) members(ctx context.Context, t tenant, gen string, w window, there homes) (homes, error) {
+	if w.id == AllTime || t.isFirst(w) {
+		return there, nil
 	}
 	until := t.joinedBefore(w, b.clock.Now())
 	if !until.After(w.season.Start) {
@@ -122,16 +121,10 @@ func (b *Boards) members(ctx context.Context, t tenant, gen string, w window) (h
 	if err != nil {
 		return nil, err
 	}
-	if fixed { // the one that all share
-		for home, n := range there {
-			joined[home] += n
-		}
-		return joined, nil
+	for home, n := range there {
+		joined[home] += n
 	}
-	for home, n := range joined {
-		there[home] += n
-	}
-	return there, nil
+	return joined, nil
 }
 
 // homesAt counts who had joined before an instant, where they belong now.
@@ -271,7 +264,7 @@ func (b *Boards) census(ctx context.Context, t tenant, gen string, w window) (*c
 			return nil, err
 		}
 		members = there
-	} else if members, err = b.members(ctx, t, gen, w); err != nil {
+	} else if members, err = b.members(ctx, t, gen, w, there); err != nil {
 		return nil, err
 	}
 	all, err := b.homesAt(ctx, t, gen, now.Add(time.Hour))

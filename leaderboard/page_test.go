@@ -204,7 +204,11 @@ func TestMembersByWindow(t *testing.T) {
 	all := window{id: AllTime}
 	check := func(name string, win window, want int64) {
 		t.Helper()
-		counted, err := w.boards.members(w.ctx, tenantOf(t, w), w.generation(), win)
+		there, _, err := w.boards.starters(w.ctx, tenantOf(t, w), w.generation(), win)
+		if err != nil {
+			t.Fatal(err)
+		}
+		counted, err := w.boards.members(w.ctx, tenantOf(t, w), w.generation(), win, there)
 		units := counted.units("it.l")
 		regions, teams := units[Board{Regions, "it.l"}], units[Board{Teams, Campaign}]
 		if err != nil || regions["it.l.ge"] != want || teams[genova.Team] != want {
